@@ -1,0 +1,148 @@
+r"""Denoisers: a denoiser answers E[x_0 given x_t], and denoisers wrap denoisers.
+
+Whatever a network predicts (eps, v, score, velocity), here it answers with x_0, so that samplers
+and edits are written once.  A sampler that needs eps computes it from the x_0 it was given, which
+is why clipping x_0 needs no further care: eps follows.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from diffviz.distributions import Distribution
+from diffviz.parametrizations import PARAMETRIZATIONS, levels
+from diffviz.schedules import Schedule
+
+__all__ = ["Clipped", "Denoiser", "Exact", "Guided", "Network", "Thresholded"]
+
+
+class Denoiser(ABC):
+    """E[x_0 | x_t], exact or learned.
+
+    Attributes:
+        evaluations: calls of the underlying model that one call costs (NFE).
+        exact: True if the answer is the exact posterior mean; what a page's badge says.
+    """
+
+    evaluations: int = 1
+    exact: bool = False
+
+    @abstractmethod
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return the prediction of x_0.
+
+        Args:
+            x_t: (B, ...) noised data.
+            t: one time in [0, 1], or (B,) times.
+            **cond: what to condition on, such as ``label``.
+
+        Returns:
+            a tensor of ``x_t``'s shape.
+        """
+
+
+class Exact(Denoiser):
+    """The exact posterior mean of a distribution on a path."""
+
+    exact = True
+
+    def __init__(self, distribution: Distribution, schedule: Schedule) -> None:
+        self.distribution, self.schedule = distribution, schedule
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return E[x_0 | x_t, cond]."""
+        return self.distribution.posterior_mean(x_t, *levels(self.schedule, t, x_t), **cond)
+
+
+class Network(Denoiser):
+    """A module that predicts one of ``PARAMETRIZATIONS`` from (x_t, t).
+
+    Args:
+        module: called as ``module(x_t, t, **cond)`` with (B,) times.
+        schedule: the path that the module was trained on.
+        predicts: "eps", "x_0", "v", "score" or "velocity".
+
+    Raises:
+        ValueError: for another ``predicts``; when called, if the module predicts eps or the score
+            and alpha_t = 0.
+    """
+
+    def __init__(self, module: nn.Module, schedule: Schedule, predicts: str) -> None:
+        if predicts not in PARAMETRIZATIONS:
+            raise ValueError(
+                f"a network predicts one of {', '.join(PARAMETRIZATIONS)}, not {predicts!r}"
+            )
+        self.module, self.schedule, self.predicts = module, schedule, predicts
+        self._to_x_0 = PARAMETRIZATIONS[predicts][0]
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return x_0 from what the module predicts."""
+        times = t if isinstance(t, Tensor) and t.ndim else x_t.new_full((len(x_t),), float(t))
+        return self._to_x_0(x_t, self.module(x_t, times, **cond), self.schedule, t)
+
+
+class Guided(Denoiser):
+    """Classifier-free guidance: x_0 = uncond + w (cond - uncond).
+
+    The convention is that of Saharia et al. 2022 and most code: w = 0 ignores the condition, w = 1
+    is plain conditional, w > 1 exaggerates.  (Ho and Salimans 2022 write 1 + w for this w.)  Since
+    eps is affine in x_0 at a given x_t, guiding x_0, eps or the score is the same thing.
+
+    Args:
+        denoiser: one that accepts the condition and, without it, is unconditional.
+        scale: the guidance scale w.
+    """
+
+    def __init__(self, denoiser: Denoiser, scale: float) -> None:
+        self.denoiser, self.scale = denoiser, scale
+        self.evaluations = denoiser.evaluations * (1 if scale in (0, 1) else 2)
+        self.exact = denoiser.exact and scale in (0, 1)
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return the guided prediction; without a condition, the unconditional one."""
+        if not cond or self.scale == 0:
+            return self.denoiser(x_t, t)
+        conditional = self.denoiser(x_t, t, **cond)
+        if self.scale == 1:
+            return conditional
+        unconditional = self.denoiser(x_t, t)
+        return unconditional + self.scale * (conditional - unconditional)
+
+
+class Clipped(Denoiser):
+    """x_0 held in [low, high]: for pixels, whose range is known; never for points."""
+
+    def __init__(self, denoiser: Denoiser, low: float = -1.0, high: float = 1.0) -> None:
+        if not low < high:
+            raise ValueError(f"clipping needs low < high, got {low:g} and {high:g}")
+        self.denoiser, self.low, self.high = denoiser, low, high
+        self.evaluations = denoiser.evaluations
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return the clipped prediction."""
+        return self.denoiser(x_t, t, **cond).clamp(self.low, self.high)
+
+
+class Thresholded(Denoiser):
+    """Dynamic thresholding (Saharia et al. 2022, section 2.3), sample by sample.
+
+    s is the given quantile of |x_0| within a sample, at least 1; x_0 is clipped to [-s, s] and
+    divided by s.
+    """
+
+    def __init__(self, denoiser: Denoiser, quantile: float = 0.995) -> None:
+        if not 0 < quantile <= 1:
+            raise ValueError(f"the quantile must lie in (0, 1], got {quantile:g}")
+        self.denoiser, self.quantile = denoiser, quantile
+        self.evaluations = denoiser.evaluations
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return the thresholded prediction."""
+        x_0 = self.denoiser(x_t, t, **cond)
+        flat = x_0.flatten(1)
+        s = torch.quantile(flat.abs(), self.quantile, dim=1, keepdim=True).clamp_min(1)
+        return (flat.clamp(-s, s) / s).reshape(x_0.shape)
