@@ -64,12 +64,14 @@ class LoadedConfig:
         kind: what sets its noise: a beta_schedule, "trained_betas", "flow", "EDM", "VE" or "VP".
         schedule: the schedule.
         notes: what of the file is not drawn, in sentences for the reader.
+        source: the part of the file that was used, as JSON without spaces; loads to the same.
     """
 
     name: str
     kind: str
     schedule: Schedule
     notes: tuple[str, ...] = ()
+    source: str = ""
 
 
 class ShiftedFlow(Schedule):
@@ -109,7 +111,6 @@ def load_config(data: bytes | str) -> LoadedConfig:
     config = _Config(_parse(data))
     name = config.class_name()
     kind, build = _reader(config, name)
-    notes = list(_notes(config))
     try:
         schedule = build(config)
         if isinstance(schedule, DiscreteVP) and config.flag("rescale_betas_zero_snr"):
@@ -121,7 +122,7 @@ def load_config(data: bytes | str) -> LoadedConfig:
             f"This config makes no schedule: {error}. Correct the value in the file and load it "
             "again."
         ) from error
-    return LoadedConfig(name, kind, schedule, tuple(notes))
+    return LoadedConfig(name, kind, schedule, _notes(config), config.used())
 
 
 def to_config(schedule: Schedule) -> dict[str, Any]:
@@ -179,12 +180,24 @@ class _Config:
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = values
+        self._asked: list[str] = []
+
+    def _get(self, key: str) -> Any:
+        self._asked.append(key)
+        return self._values.get(key)
+
+    def used(self) -> str:
+        asked = {key: self._values[key] for key in self._asked if key in self._values}
+        kept = {
+            key: value for key, value in asked.items() if value is not None and value is not False
+        }
+        return json.dumps(kept, separators=(",", ":"))
 
     def has(self, key: str) -> bool:
-        return self._values.get(key) is not None
+        return self._get(key) is not None
 
     def class_name(self) -> str:
-        name = self._values.get("_class_name", "scheduler")
+        name = "scheduler" if not self.has("_class_name") else self._get("_class_name")
         if not isinstance(name, str) or not name.isidentifier() or len(name) > _LONGEST_NAME:
             raise ConfigError(
                 f"_class_name is {_shown(name)}, which is no name of a class: use the file that "
@@ -193,33 +206,36 @@ class _Config:
         return name
 
     def flag(self, key: str) -> bool:
-        given = self._values.get(key)
+        given = self._get(key)
         if given is not None and not isinstance(given, bool):
             raise ConfigError(f"{key} is {_shown(given)}, and must be true or false.")
         return bool(given)
 
     def number(self, key: str, default: float | None = None) -> float:
-        given = self._values.get(key)
+        given = self._get(key)
         if given is None:
             if default is None:
-                raise ConfigError(f"{key} is missing from this config, and the schedule needs it.")
+                raise ConfigError(
+                    f"{key} is missing from this config, and the schedule needs it: add it, or "
+                    "choose the complete file that diffusers wrote."
+                )
             return default
         return _number(key, given)
 
     def word(self, key: str) -> str:
-        given = self._values.get(key)
+        given = self._get(key)
         if not isinstance(given, str):
             raise ConfigError(f"{key} is {_shown(given)}, and must be a word in quotes.")
         return given
 
     def length(self) -> int:
-        given = self.number("num_train_timesteps", 1000)
+        given = self.number("num_train_timesteps")
         if not float(given).is_integer():
             raise ConfigError(f"num_train_timesteps is {given:g}, and must be a whole number.")
         return _length(int(given), "num_train_timesteps is")
 
     def betas(self) -> list[float]:
-        given = self._values["trained_betas"]
+        given = self._get("trained_betas")
         if not isinstance(given, list):
             raise ConfigError(f"trained_betas is {_shown(given)}, and must be a list of numbers.")
         _length(len(given), "trained_betas has a length of")
@@ -240,8 +256,8 @@ def _parse(data: bytes | str) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise ConfigError(
-            f"This file is not valid JSON ({error.msg} at {where}): mend it, or choose the file "
-            "scheduler_config.json that diffusers wrote."
+            f"This file is not valid JSON ({error.msg.removesuffix(' at')} at {where}): mend it, "
+            "or choose the file scheduler_config.json that diffusers wrote."
         ) from error
     except (ValueError, RecursionError) as error:  # bytes that are no text, or nested without end
         raise ConfigError(
@@ -284,14 +300,12 @@ def _reader(config: _Config, name: str) -> tuple[str, Callable[[_Config], Schedu
     return word, _CHAINS[word]
 
 
-def _notes(config: _Config) -> list[str]:
-    notes = []
-    if config.has("use_dynamic_shifting") and config.flag("use_dynamic_shifting"):
-        notes.append(
-            "This model shifts its time by the size of the image; the fixed shift in the file is "
-            "drawn."
-        )
-    return notes
+def _notes(config: _Config) -> tuple[str, ...]:
+    if not config.flag("use_dynamic_shifting"):
+        return ()
+    return (
+        "This model shifts its time by the size of the image; the file's fixed shift is drawn.",
+    )
 
 
 def _flow(shift: float) -> Schedule:
@@ -299,28 +313,28 @@ def _flow(shift: float) -> Schedule:
 
 
 def _linear(config: _Config) -> Schedule:
-    return Linear(config.length(), config.number("beta_start", 1e-4), config.number("beta_end", 0.02))
+    return Linear(config.length(), config.number("beta_start"), config.number("beta_end"))
 
 
 def _scaled_linear(config: _Config) -> Schedule:
-    start, end = config.number("beta_start", 1e-4), config.number("beta_end", 0.02)
+    start, end = config.number("beta_start"), config.number("beta_end")
     if start < 0 or end < 0:
         raise ConfigError("beta_start and beta_end are variances: give numbers from 0 to 1.")
     return ScaledLinear(config.length(), start, end)
 
 
 def _sigmoid(config: _Config) -> Schedule:
-    start, end = config.number("beta_start", 1e-4), config.number("beta_end", 0.02)
+    start, end = config.number("beta_start"), config.number("beta_end")
     rise = torch.linspace(-_SIGMOID_REACH, _SIGMOID_REACH, config.length(), dtype=torch.float64)
     return DiscreteVP(torch.sigmoid(rise) * (end - start) + start)
 
 
 def _ve(config: _Config) -> Schedule:
-    return VE(config.number("sigma_min", 0.01), config.number("sigma_max", 1348.0))
+    return VE(config.number("sigma_min"), config.number("sigma_max"))
 
 
 def _vp(config: _Config) -> Schedule:
-    return VP(config.number("beta_min", 0.1), config.number("beta_max", 20.0))
+    return VP(config.number("beta_min"), config.number("beta_max"))
 
 
 _CHAINS: dict[str, Callable[[_Config], Schedule]] = {
@@ -339,7 +353,7 @@ _CONTINUOUS: dict[str, tuple[tuple[str, ...], Callable[[_Config], Schedule]]] = 
             "CMStochasticIterativeScheduler",
             "KarrasVeScheduler",
         ),
-        lambda config: EDM(config.number("sigma_max", 80.0)),
+        lambda config: EDM(config.number("sigma_max")),
     ),
     "VE": (("ScoreSdeVeScheduler",), _ve),
     "VP": (("ScoreSdeVpScheduler",), _vp),

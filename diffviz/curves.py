@@ -52,15 +52,15 @@ QUANTITIES: dict[str, Quantity] = {
         Quantity(
             "alpha_bar",
             "alpha-bar",
-            "alpha-bar = alpha², share of the data's power kept",
+            "alpha-bar = alpha², the data's power that is left",
             log=False,
             per_step=False,
             parts=("alpha_bar",),
         ),
         Quantity(
             "alpha_sigma",
-            "alpha and sigma",
-            "alpha (data) and sigma (noise)",
+            "alpha, sigma",
+            "alpha (thick: data) and sigma (thin: noise)",
             log=False,
             per_step=False,
             parts=("alpha", "sigma"),
@@ -191,7 +191,7 @@ def _steps(
     if n > points:  # both ends kept as they are: that is where beta bends
         edge = torch.arange(min(8, n // 4))
         middle = torch.linspace(0, n - 1, points).round().long()
-        kept = torch.cat([edge, middle, n - 1 - edge]).unique()
+        kept = _distinct(torch.cat([edge, middle, n - 1 - edge]))
     else:
         kept = torch.arange(n)
     return table.t[kept], tuple(getattr(table, part)[kept] for part in quantity.parts)
@@ -204,9 +204,17 @@ def _times(schedule: Schedule, points: int, *, from_data: bool) -> Tensor:
     first = 0.0
     if isinstance(schedule, DiscreteVP):  # nothing is defined between the data and the first step
         first = 0.0 if from_data else 1 / schedule.T
-        if schedule.T <= points:
+        if points >= schedule.T:
             t = torch.cat([t, torch.arange(1, schedule.T + 1, dtype=torch.float64) / schedule.T])
-    return t[t >= first].unique()
+    return _distinct(t[t >= first])
+
+
+def _distinct(values: Tensor) -> Tensor:
+    """The different values of a (M,) tensor, rising."""
+    ordered = values.sort().values
+    new = torch.ones(len(ordered), dtype=torch.bool)
+    new[1:] = ordered.diff() > 0
+    return ordered[new]
 
 
 def _on_path(schedule: Schedule, part: str, t: Tensor) -> Tensor:

@@ -31,6 +31,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.datasets import make_circles, make_moons, make_swiss_roll
+from sklearn.neighbors import KDTree
 from torch import Tensor
 
 __all__ = [
@@ -59,7 +60,7 @@ DEFAULT_TEXT = "data"
 FONT = Path(__file__).with_name("assets") / "DejaVuSans-Bold-subset.ttf"
 _FONT_SIZE = 160
 _MAX_SIDE = 512
-_JITTER = 0.015  # of a drawn point, in units of the canvas, which spans [-1, 1]
+_JITTER = (0.015, 0.03)  # least and most of a drawn point; the canvas spans [-1, 1]
 _REFERENCE = 200_000  # points on which the moments of a set without closed form are measured
 
 
@@ -363,6 +364,9 @@ def from_image(image: ArrayLike, n: int, seed: int, *, invert: bool = False) -> 
 def from_drawing(points: ArrayLike, n: int, seed: int) -> Tensor:
     """Points sampled around drawn points, which sit evenly along the strokes.
 
+    Each point is a drawn one plus Gaussian noise of half the usual distance between neighbours, so
+    that the beads of a stroke become one line.
+
     Args:
         points: (K, 2), in [-1, 1], y pointing up.
         n: number of points.
@@ -383,11 +387,21 @@ def from_drawing(points: ArrayLike, n: int, seed: int) -> Tensor:
     if not np.isfinite(sites).all() or np.abs(sites).max() > 1:
         raise ValueError("The points of a drawing must lie between -1 and 1 on both axes.")
 
+    std = float(np.clip(_pitch(sites) / 2, *_JITTER))
+
     def jitter(n: int, rng: np.random.Generator) -> Floats:
-        return _JITTER * rng.standard_normal((n, 2))
+        return std * rng.standard_normal((n, 2))
 
     weights = np.full(len(sites), 1 / len(sites))
-    return _Ink(sites, weights, jitter, _JITTER**2).sample(n, seed)
+    return _Ink(sites, weights, jitter, std**2).sample(n, seed)
+
+
+def _pitch(sites: Floats) -> float:
+    """Median distance of a site (K, 2) to its nearest neighbour; 0 for a single site."""
+    if len(sites) < 2:
+        return 0.0
+    distance, _ = KDTree(sites).query(sites, k=2)
+    return float(np.median(distance[:, 1]))
 
 
 def _pixels(weight: Floats) -> _Ink:
@@ -421,7 +435,7 @@ def _grey(image: NDArray[np.generic]) -> Floats:
     return np.clip(np.asarray(small, dtype=np.float64), 0, 1)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _text_ink(text: str) -> _Ink:
     clean = " ".join(unicodedata.normalize("NFC", text).split())
     drawable = [sign for sign in clean if _drawable(sign)]

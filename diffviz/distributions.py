@@ -230,8 +230,7 @@ class Empirical:
             part = slice(i, i + rows)
             at = _rows(alpha, part), _rows(sigma, part), _rows(label, part)
             weights = self._unnormalised(x[part], *at)
-            torch.matmul(weights, self._flat, out=out[part])
-            out[part] /= weights.sum(1, keepdim=True)
+            out[part] = weights @ self._flat / weights.sum(1, keepdim=True)
         return out.reshape(x_t.shape)
 
     def _unnormalised(
@@ -258,7 +257,7 @@ class Empirical:
 def _scaled_square_distances(x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
     """(B, N): |x_b - alpha_b y_n|^2 from direct differences, never by expanding the square."""
     if alpha.shape[0] == 1:
-        return torch.cdist(x, alpha * y, compute_mode="donot_use_mm_for_euclid_dist").square_()
+        return torch.cdist(x, alpha * y, compute_mode="donot_use_mm_for_euclid_dist").square()
     rows = [((x_b - alpha_b * y) ** 2).sum(1) for x_b, alpha_b in zip(x, alpha, strict=True)]
     return torch.stack(rows)
 

@@ -38,13 +38,11 @@ def transition(schedule: Schedule, s: float, t: float) -> tuple[float, float]:
     """Return (alpha_{t|s}, sigma_{t|s}) of the noising from s to a later t.
 
     Raises:
-        ValueError: if t is not after s, or there is no signal left at s.
+        ValueError: if t is not after s.
     """
     if not s < t:
         raise ValueError(f"a noising goes forward in time: s = {s:g} is not before t = {t:g}")
     (alpha_s, sigma_s), (alpha_t, sigma_t) = schedule.at(s), schedule.at(t)
-    if alpha_s == 0:
-        raise ValueError(f"nothing is left to noise at s = {s:g}: alpha is 0 there")
     ratio = alpha_t / alpha_s
     return ratio, math.sqrt(max(sigma_t**2 - (ratio * sigma_s) ** 2, 0.0))
 

@@ -18,6 +18,7 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
+import torch
 from torch import Tensor
 
 from diffviz.schedules import Schedule
@@ -41,7 +42,7 @@ Level: TypeAlias = Tensor | float
 
 def to_eps(x_t: Tensor, x_0: Tensor, alpha_t: Level, sigma_t: Level) -> Tensor:
     """Return eps = (x_t - alpha_t x_0) / sigma_t; needs sigma_t > 0."""
-    return (x_t - alpha_t * x_0) / sigma_t
+    return _less(x_t, alpha_t, x_0) / sigma_t
 
 
 def from_eps(x_t: Tensor, eps: Tensor, alpha_t: Level, sigma_t: Level) -> Tensor:
@@ -56,7 +57,7 @@ def from_eps(x_t: Tensor, eps: Tensor, alpha_t: Level, sigma_t: Level) -> Tensor
             "eps cannot be turned into x_0 where alpha = 0 (zero terminal SNR): x_t is pure noise "
             "there, so use a denoiser that predicts x_0 or v"
         )
-    return (x_t - sigma_t * eps) / alpha_t
+    return _less(x_t, sigma_t, eps) / alpha_t
 
 
 def to_v(x_t: Tensor, x_0: Tensor, alpha_t: Level, sigma_t: Level) -> Tensor:
@@ -156,6 +157,11 @@ def broadcast(level: Level, x: Tensor) -> Level:
     if level.ndim == 0:
         return level.item()
     return level.to(x).reshape(-1, *[1] * (x.ndim - 1))
+
+
+def _less(x: Tensor, level: Level, y: Tensor) -> Tensor:
+    """Return x - level y, in one pass where the level is a number."""
+    return x - level * y if isinstance(level, Tensor) else torch.sub(x, y, alpha=level)
 
 
 def _all_positive(level: Level) -> bool:

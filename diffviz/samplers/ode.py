@@ -88,6 +88,9 @@ class InTime(Variable):
         return s - t
 
 
+_RATIO, _TIME = InRatio(), InTime()
+
+
 class Euler(Sampler):
     """First order.
 
@@ -103,7 +106,7 @@ class Euler(Sampler):
         """Return the variable that a run integrates in."""
         if self.variable is not None:
             return self.variable
-        return InRatio() if history.level(history.grid[0])[0] > 0 else InTime()
+        return _RATIO if history.level(history.grid[0])[0] > 0 else _TIME
 
     def step(
         self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
@@ -169,7 +172,7 @@ class EDMStochastic(Sampler):
             std = math.sqrt(max(sigma_hat**2 - (scale * sigma) ** 2, 0.0))
             x_t = combine(scale, x_t, self.s_noise * std, z)
         x_0, eps = history.predict(x_t, t_hat)
-        return Step(_heun(InRatio(), x_t, x_0, eps, t_hat, s, history), x_0, eps, z)
+        return Step(_heun(_RATIO, x_t, x_0, eps, t_hat, s, history), x_0, eps, z)
 
     def _raised(self, history: History) -> dict[float, float]:
         """Return t -> t_hat for the whole grid, worked out once a run."""

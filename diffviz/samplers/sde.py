@@ -52,11 +52,12 @@ class EulerMaruyama(Sampler):
 class PredictorCorrector(Sampler):
     """An ancestral step, then Langevin steps at the level it reached.
 
-    The corrector's step size is e = (r |z| / |score|)^2, sample by sample, so that a sample's path
-    does not depend on its batch.  |score| counts as at least sqrt(D) / sigma, its typical size,
-    since in few dimensions a single score may be near zero.
+    Song et al. take the corrector's step size from the batch's mean norms, e = (r |z| / |score|)^2.
+    Here the norms are their expectations, sqrt(D) and sqrt(D) / sigma, so e = (r sigma)^2: the same
+    in many dimensions, and in few it neither ties a sample's path to its batch nor, as each
+    sample's own norms would, slows it where the score is large and so widens what comes out.
 
-    Source: Song et al. 2021, algorithms 1 to 5, with the batch's mean norms made each sample's own.
+    Source: Song et al. 2021, algorithms 1 to 5.
 
     Args:
         snr: r, the signal-to-noise ratio of a Langevin step.
@@ -87,15 +88,9 @@ class PredictorCorrector(Sampler):
         self, x: Tensor, s: float, history: History, generator: torch.Generator | None
     ) -> Tensor:
         _, eps = history.predict(x, s)
-        z = noise_like(x, generator)
         sigma = history.level(s)[1]
-        axes, D = tuple(range(1, x.ndim)), x[0].numel()
-        z_norm: Tensor = torch.linalg.vector_norm(z, dim=axes, keepdim=True)
-        eps_norm: Tensor = torch.linalg.vector_norm(eps, dim=axes, keepdim=True).clamp_min(
-            math.sqrt(D)
-        )
-        e = (self.snr * sigma * z_norm / eps_norm) ** 2
-        return x - e / sigma * eps + (2 * e).sqrt() * z
+        x = combine(1, x, -(self.snr**2) * sigma, eps)
+        return x.add_(noise_like(x, generator), alpha=math.sqrt(2) * self.snr * sigma)
 
 
 class AnnealedLangevin(Sampler):

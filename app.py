@@ -1,0 +1,35 @@
+"""The app: page settings and navigation; everything else is in ``pages/`` and ``diffviz/``."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diffviz.ui import links, theme
+
+st.set_page_config(
+    page_title="diffviz", page_icon=theme.icon(), layout="wide", initial_sidebar_state=220
+)
+theme.brand()
+
+page = st.navigation(
+    {
+        "Explore": [
+            st.Page("pages/home.py", title="Home", icon=":material/home:", default=True),
+            st.Page(
+                "pages/forward.py", title="Forward", icon=":material/grain:", url_path="forward"
+            ),
+            st.Page(
+                "pages/schedules.py",
+                title="Schedules",
+                icon=":material/show_chart:",
+                url_path="schedules",
+            ),
+            st.Page(
+                "pages/reverse.py", title="Reverse", icon=":material/blur_off:", url_path="reverse"
+            ),
+        ]
+    },
+    expanded=True,
+)
+page.run()
+links.sync()

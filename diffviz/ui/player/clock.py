@@ -1,0 +1,99 @@
+"""The one clock that every panel of a player follows.
+
+A run has F frames.  Frame k shows time ``t[k]`` of the path x_t = alpha_t x_0 + sigma_t eps; a
+forward run goes from data (t = 0) to noise (t = 1), a reverse run the other way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from diffviz.ui.player.format import Buffer
+
+__all__ = ["Clock"]
+
+DIRECTIONS = ("forward", "reverse")
+
+
+@dataclass(frozen=True, eq=False)
+class Clock:
+    """The times of a run, and the schedule's curve drawn behind the scrubber.
+
+    Attributes:
+        t: (F,) time of each frame, from 0 (data) to 1 (noise).
+        alpha: (F,) how much of the data is left at each frame.
+        sigma: (F,) how much noise is in it.
+        curve_t: (M,) times of the schedule's curve, increasing.
+        curve_log_snr: (M,) log(alpha^2 / sigma^2) there; infinities are allowed.
+        direction: ``forward`` (data to noise) or ``reverse`` (noise to data).
+        evaluations: (F,) how often the denoiser had been asked by each frame, or None.
+        seconds: what the run took to compute, or None.
+        start: the word at the scrubber's left end; default "data" or "noise" by direction.
+        end: the word at its right end.
+        unit: what one frame is called in words ("step").
+
+    Raises:
+        ValueError: when lengths disagree, a time is outside [0, 1], or a value is NaN.
+    """
+
+    t: ArrayLike
+    alpha: ArrayLike
+    sigma: ArrayLike
+    curve_t: ArrayLike
+    curve_log_snr: ArrayLike
+    direction: Literal["forward", "reverse"] = "reverse"
+    evaluations: ArrayLike | None = None
+    seconds: float | None = None
+    start: str | None = None
+    end: str | None = None
+    unit: str = "step"
+
+    def __post_init__(self) -> None:
+        """Check that the arrays belong together."""
+        if self.direction not in DIRECTIONS:
+            raise ValueError(f"direction is {self.direction!r}; use 'forward' or 'reverse'")
+        frames = np.shape(self.t)
+        if len(frames) != 1 or frames[0] < 1:
+            raise ValueError(f"t has shape {frames}; a clock needs one time per frame")
+        for name in ("alpha", "sigma", "evaluations"):
+            value = getattr(self, name)
+            if value is not None and np.shape(value) != frames:
+                raise ValueError(f"{name} has shape {np.shape(value)} but t has {frames[0]} frames")
+        if np.ndim(self.curve_t) != 1 or np.shape(self.curve_t) != np.shape(self.curve_log_snr):
+            raise ValueError(
+                f"curve_t has shape {np.shape(self.curve_t)} but "
+                f"curve_log_snr has {np.shape(self.curve_log_snr)}"
+            )
+        for name in ("t", "alpha", "sigma", "curve_t", "curve_log_snr"):
+            if np.isnan(np.asarray(getattr(self, name), dtype=np.float64)).any():
+                raise ValueError(f"{name} contains NaN")
+        t = np.asarray(self.t, dtype=np.float64)
+        if t.min() < 0 or t.max() > 1:
+            raise ValueError(f"t goes from {t.min():g} to {t.max():g}; it must stay in [0, 1]")
+
+    @property
+    def frames(self) -> int:
+        """The number of frames F."""
+        return int(np.shape(self.t)[0])
+
+    def pack(self, buffer: Buffer, prefix: str = "clock") -> dict[str, Any]:
+        """Add the clock's arrays to a buffer and return its header entry."""
+        words = ("data", "noise") if self.direction == "forward" else ("noise", "data")
+        entry: dict[str, Any] = {
+            "frames": self.frames,
+            "direction": self.direction,
+            "seconds": self.seconds,
+            "start": self.start or words[0],
+            "end": self.end or words[1],
+            "unit": self.unit,
+            "arrays": {},
+        }
+        for role in ("t", "alpha", "sigma", "curve_t", "curve_log_snr", "evaluations"):
+            value = getattr(self, role)
+            if value is not None:
+                entry["arrays"][role] = buffer.add(f"{prefix}.{role}", value, "f32")
+        return entry

@@ -1,0 +1,267 @@
+// The scrubber: a slider whose track is a plot of the schedule's log-SNR over time, with the run's
+// stops on it.  Left is the first frame, so time runs 0 -> 1 in a forward run, 1 -> 0 in a reverse
+// one.
+
+const SNR_RANGE = [-12, 14];
+const TRACK_LABEL = "log-SNR 0";
+const TRACK_PAD = { x: 12, top: 10, bottom: 12 };
+const MAX_STEMS = 160;
+
+// Where frames lie along the track: by time where time moves on with every frame, so that spacing
+// is seen; evenly where it does not (a sampler that stays at one noise level for several steps).
+class TimeAxis {
+  constructor(clock) {
+    this.frames = clock.frames;
+    this.reverse = clock.direction === "reverse";
+    const along = Float64Array.from(clock.t, (t) => (this.reverse ? 1 - t : t));
+    this.byTime = along.every((u, k) => k === 0 || u > along[k - 1]);
+    this.u = this.byTime ? along : along.map((_, k) => (this.frames > 1 ? k / (this.frames - 1) : 0));
+  }
+
+  // Track position (0 left, 1 right) of a fractional frame.
+  position(frame) {
+    return sampleAt(this.u, frame);
+  }
+
+  // The fractional frame at a track position.
+  frameAt(u) {
+    const last = this.frames - 1;
+    if (last === 0 || u <= this.u[0]) return 0;
+    if (u >= this.u[last]) return last;
+    let low = 0;
+    let high = last;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.u[middle] <= u) low = middle;
+      else high = middle;
+    }
+    return low + (u - this.u[low]) / (this.u[high] - this.u[low]);
+  }
+
+  // Track position of a time.
+  ofTime(t) {
+    return this.reverse ? 1 - t : t;
+  }
+}
+
+class Scrubber {
+  // host: the slider element; run: Run; axis: TimeAxis; film: a FilmStrip class and its panel, or
+  // null; onSeek(frame, phase) is called while a pointer drags ("start", "move", "end").
+  constructor(host, run, axis, film, onSeek) {
+    Object.assign(this, { host, run, axis, onSeek });
+    this.frame = null;
+    this.width = 0;
+    this.filmHost = film ? el("div", { class: "dvz-film" }) : null;
+    this.canvas = el("canvas", { class: "dvz-track", "aria-hidden": "true" });
+    host.replaceChildren(...[this.filmHost, this.canvas].filter(Boolean));
+    host.classList.toggle("dvz-has-film", Boolean(film));
+    this.film = film ? new film.View(this.filmHost, film.panel, run, axis) : null;
+    host.setAttribute("aria-valuemin", "0");
+    host.setAttribute("aria-valuemax", String(run.frames - 1));
+    this.listen();
+  }
+
+  listen() {
+    this.abort = new AbortController();
+    const options = { signal: this.abort.signal };
+    let active = null;
+    const seek = (event, phase) => {
+      const x = pointIn(this.canvas, event).x;
+      this.onSeek(this.axis.frameAt((x - TRACK_PAD.x) / (this.width - 2 * TRACK_PAD.x)), phase);
+    };
+    this.host.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || active !== null) return;
+      active = event.pointerId;
+      this.host.setPointerCapture(active);
+      this.host.focus({ preventScroll: true });
+      this.host.classList.add("dvz-dragging");
+      seek(event, "start");
+      event.preventDefault();
+    }, options);
+    this.host.addEventListener("pointermove", (event) => {
+      if (event.pointerId === active) seek(event, "move");
+    }, options);
+    const end = (event) => {
+      if (event.pointerId !== active) return;
+      active = null;
+      this.host.classList.remove("dvz-dragging");
+      seek(event, "end");
+    };
+    this.host.addEventListener("pointerup", end, options);
+    this.host.addEventListener("pointercancel", end, options);
+  }
+
+  resize(width) {
+    this.width = width;
+    if (this.film) this.film.resize(width, this.filmHost.clientHeight);
+    this.height = this.canvas.parentElement ? this.trackHeight() : 0;
+    this.context = fitCanvas(this.canvas, width, this.height);
+    this.plots = null;
+  }
+
+  trackHeight() {
+    return parseFloat(getComputedStyle(this.host).getPropertyValue("--dvz-track-height")) || 56;
+  }
+
+  x(u) {
+    return TRACK_PAD.x + u * (this.width - 2 * TRACK_PAD.x);
+  }
+
+  y(value) {
+    const share = (clamp(value, this.low, this.high) - this.low) / (this.high - this.low);
+    return this.height - TRACK_PAD.bottom - share * (this.height - TRACK_PAD.top - TRACK_PAD.bottom);
+  }
+
+  // The curve as [x, y] pairs from left to right.
+  curve() {
+    const { clock } = this.run;
+    const pairs = this.axis.byTime
+      ? Array.from(clock.curve_t, (t, k) => [this.axis.ofTime(t), clock.curve_log_snr[k]])
+      : Array.from(this.axis.u, (u, k) => [u, logSnr(clock.alpha[k], clock.sigma[k])]);
+    pairs.sort((a, b) => a[0] - b[0]);
+    const stops = Array.from(clock.alpha, (alpha, k) => logSnr(alpha, clock.sigma[k])).filter(Number.isFinite);
+    this.low = Math.max(SNR_RANGE[0], Math.min(...stops, -1) - 1);
+    this.high = Math.min(SNR_RANGE[1], Math.max(...stops, 1) + 2);
+    return pairs.map(([u, value]) => [this.x(u), this.y(value)]);
+  }
+
+  // The track drawn twice, once as "still to come", once as "done"; a frame shows a part of each.
+  prepare(palette) {
+    const curve = this.curve();
+    this.points = curve;
+    this.plots = [false, true].map((done) => {
+      const canvas = document.createElement("canvas");
+      this.drawTrack(fitCanvas(canvas, this.width, this.height), curve, palette, done);
+      return canvas;
+    });
+    this.key = palette.key;
+  }
+
+  drawTrack(g, curve, palette, done) {
+    const { rgb } = palette;
+    const floor = this.height - TRACK_PAD.bottom;
+    const tint = done ? rgb.primary : rgb.text;
+    g.beginPath();
+    g.moveTo(curve[0][0], floor);
+    for (const [x, y] of curve) g.lineTo(x, y);
+    g.lineTo(curve[curve.length - 1][0], floor);
+    g.closePath();
+    g.fillStyle = css(tint, done ? 0.2 : 0.07);
+    g.fill();
+    this.drawReference(g, curve, palette);
+    this.drawStems(g, css(tint, done ? 0.55 : 0.26), floor);
+    g.beginPath();
+    curve.forEach(([x, y], k) => (k ? g.lineTo(x, y) : g.moveTo(x, y)));
+    g.lineWidth = 1.5;
+    g.lineJoin = "round";
+    g.strokeStyle = css(tint, done ? 0.95 : 0.45);
+    g.stroke();
+    g.beginPath();
+    g.moveTo(this.x(0), floor + 0.5);
+    g.lineTo(this.x(1), floor + 0.5);
+    g.lineWidth = 1;
+    g.strokeStyle = css(tint, done ? 0.6 : 0.3);
+    g.stroke();
+  }
+
+  // Where data and noise are equally strong, and what the curve is.
+  drawReference(g, curve, palette) {
+    const y = Math.round(this.y(0)) + 0.5;
+    g.beginPath();
+    g.moveTo(this.x(0), y);
+    g.lineTo(this.x(1), y);
+    g.lineWidth = 1;
+    g.setLineDash([2, 4]);
+    g.strokeStyle = css(palette.rgb.text, 0.35);
+    g.stroke();
+    g.setLineDash([]);
+    const rising = curve[0][1] > curve[curve.length - 1][1];
+    g.font = `12px ${palette.font}`;
+    g.fillStyle = palette.css.muted;
+    g.textAlign = rising ? "left" : "right";
+    g.textBaseline = "bottom";
+    g.fillText(TRACK_LABEL, rising ? this.x(0) + 2 : this.x(1) - 2, y - 2);
+  }
+
+  // One stem per stop, from the floor to the curve; a tick below the floor where they are dense.
+  drawStems(g, color, floor) {
+    const { clock, frames } = this.run;
+    g.beginPath();
+    for (let k = 0; k < frames; k++) {
+      const x = Math.round(this.x(this.axis.u[k]) - 0.5) + 0.5;
+      const top = frames <= MAX_STEMS ? this.y(logSnr(clock.alpha[k], clock.sigma[k])) : floor;
+      g.moveTo(x, floor + 5);
+      g.lineTo(x, top);
+    }
+    g.lineWidth = 1;
+    g.strokeStyle = color;
+    g.stroke();
+  }
+
+  // Height of the curve at a horizontal place.
+  curveAt(x) {
+    const { points } = this;
+    let k = 1;
+    while (k < points.length - 1 && points[k][0] < x) k++;
+    const [x0, y0] = points[k - 1];
+    const [x1, y1] = points[k];
+    return x1 > x0 ? y0 + (y1 - y0) * clamp((x - x0) / (x1 - x0), 0, 1) : y1;
+  }
+
+  draw(frame, state) {
+    if (!this.context || !this.width) return;
+    if (!this.plots || this.key !== state.palette.key) this.prepare(state.palette);
+    const g = this.context;
+    const x = this.x(this.axis.position(frame));
+    const ratio = pixelRatio();
+    const cut = Math.round(x * ratio);
+    const { width, height } = this.canvas;
+    g.setTransform(1, 0, 0, 1, 0, 0);
+    g.clearRect(0, 0, width, height);
+    if (cut > 0) g.drawImage(this.plots[1], 0, 0, cut, height, 0, 0, cut, height);
+    if (cut < width) g.drawImage(this.plots[0], cut, 0, width - cut, height, cut, 0, width - cut, height);
+    g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.drawThumb(g, x, state.palette);
+    if (this.film) this.film.draw(frame, state);
+    this.describe(Math.round(frame));
+  }
+
+  drawThumb(g, x, palette) {
+    const y = this.curveAt(x);
+    g.beginPath();
+    g.moveTo(x, 2);
+    g.lineTo(x, this.height - TRACK_PAD.bottom);
+    g.lineWidth = 1;
+    g.strokeStyle = css(palette.rgb.primary, 0.6);
+    g.stroke();
+    g.beginPath();
+    g.arc(x, y, 7, 0, 2 * Math.PI);
+    g.fillStyle = palette.css.primary;
+    g.fill();
+    g.lineWidth = 2;
+    g.strokeStyle = palette.css.background;
+    g.stroke();
+  }
+
+  // What a screen reader says; only when the frame is another one.
+  describe(frame) {
+    if (this.frame === frame) return;
+    this.frame = frame;
+    this.host.setAttribute("aria-valuenow", String(frame));
+    this.host.setAttribute("aria-valuetext", describeFrame(this.run, frame).words);
+  }
+
+  dispose() {
+    this.abort.abort();
+    if (this.film) this.film.dispose();
+  }
+}
+
+// A frame in words and in parts: "step 12 of 50, t = 0.760, log-SNR −3.10".
+function describeFrame(run, frame) {
+  const { clock, frames } = run;
+  const snr = fixed(logSnr(clock.alpha[frame], clock.sigma[frame]), 2);
+  const t = fixed(clock.t[frame], 3);
+  const count = `${clock.unit} ${frame} of ${frames - 1}`;
+  return { count, t, snr, words: `${count}, t = ${t}, log-SNR ${snr}` };
+}

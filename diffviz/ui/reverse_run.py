@@ -1,0 +1,611 @@
+"""A run from noise to data with an exact denoiser, from configs to what the player shows.
+
+Everything here is a pure function of small frozen configs.  What depends on the seed (the run
+itself) and what does not (the density, the arrows, the warped grid) are cached apart, so that
+another seed costs one run and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffviz.datasets import MIXTURES
+from diffviz.denoisers import Denoiser, Exact
+from diffviz.distributions import Distribution, Empirical
+from diffviz.explain import Steps, explain, explain_jumps
+from diffviz.grids import make_grid
+from diffviz.images import IMAGE_INFO
+from diffviz.metrics import sliced_wasserstein_path
+from diffviz.samplers import DDIM, Sampler
+from diffviz.schedules import Schedule
+from diffviz.trajectory import State, Trajectory
+from diffviz.ui import stage
+from diffviz.ui.caching import cached
+from diffviz.ui.controls import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.ui.player import (
+    Curve,
+    Histogram,
+    Images,
+    Lines,
+    Panel,
+    Points,
+    Rail,
+    StepFormula,
+    Term,
+    encode,
+)
+from diffviz.ui.waiting import Watch, ignore
+
+__all__ = [
+    "MAX_FRAMES",
+    "Arrows",
+    "Ends",
+    "MovedStart",
+    "RunConfig",
+    "Shown",
+    "Stops",
+    "affordable",
+    "arrows",
+    "density",
+    "has_true_density",
+    "shown",
+    "simulate",
+    "warped_grid",
+]
+
+Arrows: TypeAlias = Literal["flow", "score"]
+MovedStart: TypeAlias = tuple[
+    int, float, float
+]  # which point, and where it starts in its own units
+Floats: TypeAlias = NDArray[np.float32]
+
+MAX_FRAMES = 101
+"""More stops than this are not sent: the player shows as many, evenly chosen, with both ends."""
+
+_BUDGET = 4e10  # sample x data point x coordinate x evaluation that a run may cost: some 20 s
+_IMAGE_BYTES = 5_000_000  # of the images that are sent
+_IMAGE_SIDE = 64  # an uploaded picture is reduced to this
+_CELLS = 56
+_LINE_CELLS = 192
+_LINE_TIMES = 121
+_ARROWS = 15
+_MESH, _MESH_REACH = 13, 2.4
+_OUTSIDE = 40.0  # drawn no farther out, so that one stray point does not coarsen all others
+_ON_A_POINT = 0.05  # of the distance between neighbours
+_NEIGHBOURS = 400  # data points whose nearest neighbour is looked up
+_REFERENCE = 2000  # samples that stand for a true density
+_PAIRS = 4_000_000  # distances held in memory at once
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A reverse run.
+
+    Attributes:
+        data: what it ends on.
+        schedule: the path.
+        sampler: how it walks, with its seed.
+        points: whether the denoiser is exact for the points themselves; otherwise for the true
+            density, where the set has one.
+        samples: how many samples start from noise.
+        arrows: which field the arrows show, in two dimensions.
+        moved: a starting position chosen by hand.
+    """
+
+    data: DataConfig = field(default_factory=lambda: DataConfig(n=1000))
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    points: bool = True
+    samples: int = 2000
+    arrows: Arrows = "flow"
+    moved: MovedStart | None = None
+
+    @property
+    def source(self) -> tuple[DataConfig, bool]:
+        """What the denoiser is exact for."""
+        return self.data, self.points or not has_true_density(self.data)
+
+    @property
+    def stops(self) -> Stops:
+        """The times the run stops at, which do not depend on its seed."""
+        return Stops(self.schedule, self.sampler.steps, self.sampler.spacing)
+
+
+@dataclass(frozen=True)
+class Stops:
+    """The stops of a run.
+
+    Attributes:
+        schedule: the path.
+        steps: how many steps are taken.
+        spacing: where.
+    """
+
+    schedule: ScheduleConfig
+    steps: int
+    spacing: str
+
+    def grid(self) -> Tensor:
+        """All (steps + 1,) times."""
+        return make_grid(self.schedule.build(), self.steps, self.spacing)
+
+    def kept(self) -> list[int]:
+        """The stops that become frames: all, or ``MAX_FRAMES`` of them."""
+        frames = min(self.steps + 1, MAX_FRAMES)
+        return [int(k) for k in np.linspace(0, self.steps, frames).round()]
+
+    def times(self) -> Tensor:
+        """The (F,) times of the frames."""
+        return self.grid()[self.kept()]
+
+
+@dataclass(frozen=True, eq=False)
+class Ends:
+    """Where the samples of a run end, and how far that is from the data.
+
+    Attributes:
+        x: (N, D) or (N, C, H, W) the samples at t = 0.
+        nearest: (N,) index of the data point that is nearest to each.
+        distance: (N,) how far away that is, in the units of x.
+        neighbours: mean distance from a data point to its nearest neighbour, in the same units.
+        on_a_point: share of the samples that end on a data point: nearer than a twentieth of that.
+        last_sigma: the noise level that the last step starts from.
+    """
+
+    x: Floats
+    nearest: NDArray[np.int64]
+    distance: Floats
+    neighbours: float
+    on_a_point: float
+    last_sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A run, ready for the player.
+
+    Attributes:
+        buffer: for ``player``.
+        frames: how many there are in it.
+        steps: how many steps the run took.
+        evaluations: how often the denoiser was asked.
+        seconds: what sampling took, measured when it was done.
+        ends: where the samples end.
+        sentence: what a step of this sampler does.
+        mesh_by: the sampler that carried the warped grid, None where it is the run's own.
+        split: seconds spent on the parts, by name.
+    """
+
+    buffer: bytes
+    frames: int
+    steps: int
+    evaluations: int
+    seconds: float
+    ends: Ends
+    sentence: str
+    mesh_by: str | None
+    split: dict[str, float]
+
+
+def has_true_density(data: DataConfig) -> bool:
+    """Whether the set's density is known, so that an exact denoiser of it exists."""
+    return data.name in MIXTURES
+
+
+def affordable(run: RunConfig) -> int:
+    """How many of the samples asked for can be run and sent: at least 1."""
+    size = _shape(run.data).numel()
+    points = run.data.n if run.source[1] else 8
+    calls = run.sampler.steps * _calls_a_step(run.sampler)
+    most = int(_BUDGET / (points * max(size, 2) * calls))
+    if run.data.kind == "image":
+        most = min(most, _IMAGE_BYTES // (3 * size * len(run.stops.kept())))
+    return max(min(run.samples, most), 1)
+
+
+@cached(max_entries=24, max_size="128MB")
+def shown(run: RunConfig, _watch: Watch = ignore) -> Shown:
+    """Run it and pack it for the player.
+
+    Args:
+        run: what to run; ``samples`` as ``affordable`` says.
+        _watch: told how far the run is.
+    """
+    split: dict[str, float] = {}
+    lap = _Lap(split)
+    trajectory, seconds = simulate(run, _watch)
+    lap("run")
+    ends = _ends(run, trajectory)
+    lap("nearest")
+    schedule = run.schedule.build()
+    frames = stage.clock(schedule, trajectory.t, forward=False, evaluations=trajectory.evaluations)
+    thinned = len(trajectory) < run.sampler.steps + 1
+    steps = _steps(run, trajectory, thinned)
+    panel = _PANELS[run.data.kind](run, trajectory)
+    lap("backdrop")
+    rail = _rail(run, trajectory, steps)
+    lap("distance")
+    buffer = encode(
+        replace(frames, unit="frame") if thinned else frames,
+        [panel],
+        rail,
+        title=f"{run.data.title} from noise by {run.sampler.title}",
+    )
+    lap("encode")
+    own = _is_deterministic(run.sampler.build())
+    return Shown(
+        buffer,
+        frames=len(trajectory),
+        steps=run.sampler.steps,
+        evaluations=int(trajectory.evaluations[-1]),
+        seconds=seconds,
+        ends=ends,
+        sentence=steps.sentence,
+        mesh_by=None if own or run.data.kind != "2-D" else "DDIM (eta = 0)",
+        split=split,
+    )
+
+
+@torch.inference_mode()
+def simulate(run: RunConfig, watch: Watch = ignore) -> tuple[Trajectory, float]:
+    """Run it; return the states of the frames, and the seconds that sampling took."""
+    schedule, kept = run.schedule.build(), set(run.stops.kept())
+    grid = run.sampler.grid(schedule)
+    denoiser = _Shared(Exact(_source(*run.source), schedule))
+    generator = torch.Generator().manual_seed(run.sampler.seed)
+    x_1 = torch.randn(run.samples, *_shape(run.data), generator=generator)
+    x_1 *= schedule.prior_std(grid[0].item())
+    if run.moved is not None:
+        index, *place = run.moved
+        x_1[index] = torch.tensor(place)
+    states: list[State] = []
+    started = time.perf_counter()
+    for state in run.sampler.build().iterate(denoiser, schedule, grid, x_1, generator):
+        watch(state.index / run.sampler.steps)
+        if state.index in kept:
+            states.append(state)
+    return Trajectory.stack(states), time.perf_counter() - started
+
+
+# What does not depend on the seed ---------------------------------------------------------------
+
+
+@cached(max_entries=24)
+@torch.inference_mode()
+def density(source: tuple[DataConfig, bool], stops: Stops) -> Floats:
+    """p_t at every frame, (F, R, R), in two dimensions."""
+    p_0, schedule = _source(*source), stops.schedule.build()
+    values = stage.density_frames(p_0, schedule, stops.times(), stage.LIMITS, _CELLS)
+    return values.float().numpy()
+
+
+@cached(max_entries=24)
+@torch.inference_mode()
+def line_density(
+    source: tuple[DataConfig, bool], schedule: ScheduleConfig, start: float
+) -> tuple[Floats, NDArray[np.float64]]:
+    """p_t over x in one dimension, (M, R), and its times (M,) from 0 to the start of the run."""
+    times = torch.linspace(0, start, _LINE_TIMES, dtype=torch.float64)
+    p_0 = _source(*source)
+    values = stage.density_frames(p_0, schedule.build(), times, stage.LIMITS, _LINE_CELLS)
+    return values.float().numpy(), times.numpy()
+
+
+@cached(max_entries=24)
+@torch.inference_mode()
+def arrows(source: tuple[DataConfig, bool], stops: Stops, kind: Arrows) -> Floats:
+    """The score, or the velocity at which points move on the screen, (F, G, G, 2)."""
+    schedule, times = stops.schedule.build(), stops.times()
+    denoiser = Exact(_source(*source), schedule)
+    axis = torch.linspace(*stage.LIMITS, _ARROWS)
+    drawn = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
+    scale = stage.drawing_scale(schedule, times)
+    unit = torch.ones_like(times) if scale is None else scale
+    field = [torch.zeros_like(drawn) for _ in times]  # at t = 0 nothing moves any more
+    for k, (t, c) in enumerate(zip(times.tolist()[:-1], unit.tolist(), strict=False)):
+        x_t = drawn / c
+        x_0 = denoiser(x_t, t)
+        alpha, sigma = schedule.at(t)
+        eps = (x_t - alpha * x_0) / sigma
+        if kind == "score":
+            field[k] = -eps
+            continue
+        d_alpha, d_sigma = (d.item() for d in schedule.derivatives(t))
+        turn = -(c**3) * (alpha * d_alpha + sigma * d_sigma) if scale is not None else 0.0
+        field[k] = -(turn * x_t + c * (d_alpha * x_0 + d_sigma * eps))
+    return torch.stack(field).reshape(-1, _ARROWS, _ARROWS, 2).numpy()
+
+
+@cached(max_entries=24)
+@torch.inference_mode()
+def warped_grid(source: tuple[DataConfig, bool], stops: Stops, sampler: SamplerConfig) -> Floats:
+    """A square grid of starting noise carried to the data, (F, M, M, 2), as drawn.
+
+    Args:
+        source: what the denoiser is exact for.
+        stops: of the run.
+        sampler: a deterministic one, with any seed: it is not used.
+    """
+    schedule, kept = stops.schedule.build(), set(stops.kept())
+    grid = stops.grid()
+    axis = torch.linspace(-_MESH_REACH, _MESH_REACH, _MESH)
+    start = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
+    start *= schedule.prior_std(grid[0].item())
+    denoiser = Exact(_source(*source), schedule)
+    states = sampler.build().iterate(denoiser, schedule, grid, start)
+    places = torch.stack([state.x_t for state in states if state.index in kept])
+    return _drawn(places, schedule, stops.times()).reshape(-1, _MESH, _MESH, 2)
+
+
+@cached(max_entries=64)
+@torch.inference_mode()
+def floor(source: tuple[DataConfig, bool], samples: int) -> float:
+    """The distance that chance alone makes: a fresh exact sample of p_0 against the data."""
+    generator = torch.Generator().manual_seed(1)
+    fresh = _source(*source).sample(samples, generator)
+    return float(sliced_wasserstein_path(fresh[None], _reference(*source))[0])
+
+
+@cached(max_entries=64)
+@torch.inference_mode()
+def neighbours(source: tuple[DataConfig, bool]) -> float:
+    """The mean distance from a data point to its nearest neighbour; 0 for a single one."""
+    points = _reference(*source).flatten(1)
+    if len(points) < 2:
+        return 0.0
+    picked = torch.randperm(len(points), generator=torch.Generator().manual_seed(1))[:_NEIGHBOURS]
+    distance = _distances(points[picked], points)
+    distance[torch.arange(len(picked)), picked] = torch.inf
+    return float(distance.amin(1).mean())
+
+
+# The panels -------------------------------------------------------------------------------------
+
+
+def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
+    schedule = run.schedule.build()
+    carrier = run.sampler if _is_deterministic(run.sampler.build()) else SamplerConfig("ddim")
+    source, empirical = _source(*run.source), run.source[1]
+    return Points(
+        run.data.title,
+        _drawn(trajectory.x_t, schedule, trajectory.t),
+        stage.LIMITS,
+        badge="exact",
+        x_0=trajectory.x_0.numpy(),
+        data=source.points.numpy() if empirical and isinstance(source, Empirical) else None,
+        field=arrows(run.source, run.stops, run.arrows),
+        density=density(run.source, run.stops),
+        mesh=warped_grid(run.source, run.stops, replace(carrier, seed=0)),
+        scale=_scale(schedule, trajectory.t),
+        field_label="Flow" if run.arrows == "flow" else "Score",
+        density_label="Density pₜ",
+        movable=True,
+        note=_scale_note(schedule),
+        on=("points", "data", "density"),
+    )
+
+
+def _lines_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
+    schedule = run.schedule.build()
+    values, times = line_density(run.source, run.schedule, trajectory.t[0].item())
+    source = _source(*run.source)
+    return Lines(
+        run.data.title,
+        _drawn(trajectory.x_t, schedule, trajectory.t)[..., 0],
+        values,
+        times,
+        stage.LIMITS,
+        badge="exact",
+        x_0=trajectory.x_0[..., 0].numpy(),
+        data=source.points[:, 0].numpy() if isinstance(source, Empirical) else None,
+        scale=_scale(schedule, trajectory.t),
+        note=_scale_note(schedule),
+    )
+
+
+def _images_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
+    schedule = run.schedule.build()
+    return Images(
+        run.data.title,
+        _drawn(trajectory.x_t, schedule, trajectory.t),
+        x_0=trajectory.x_0.numpy(),
+        eps=trajectory.eps.numpy(),
+        badge="exact",
+        scale=_scale(schedule, trajectory.t),
+        note=_scale_note(schedule),
+    )
+
+
+_PANELS = {"2-D": _points_panel, "1-D": _lines_panel, "image": _images_panel}
+
+
+def _rail(run: RunConfig, trajectory: Trajectory, steps: Steps) -> Rail:
+    reference = _reference(*run.source)
+    distance = sliced_wasserstein_path(trajectory.x_t, reference)
+    schedule = run.schedule.build()
+    scale = _scale(schedule, trajectory.t)
+    std = schedule.prior_std(trajectory.t[0].item()) * (1.0 if scale is None else float(scale[0]))
+    return Rail(
+        Histogram(std, bins=48),
+        distance=Curve(
+            distance.numpy(),
+            "Distance to the data (SW₂)",
+            floor=floor(run.source, run.samples),
+            floor_label="an exact sample",
+        ),
+        step=StepFormula("x_s", _terms(run, trajectory, steps), "the sample after this step"),
+    )
+
+
+def _steps(run: RunConfig, trajectory: Trajectory, thinned: bool) -> Steps:
+    schedule = run.schedule.build()
+    if thinned:
+        return explain_jumps(schedule, trajectory.t)
+    return explain(run.sampler.build(), schedule, trajectory.t)
+
+
+def _terms(run: RunConfig, trajectory: Trajectory, steps: Steps) -> list[Term]:
+    """The terms as the player reads them: one unknown it works out itself, the others are sent."""
+    unknown = [term.quantity for term in steps.terms if term.quantity in ("rest", "change", "z")]
+    solved = "rest" if "rest" in unknown else "change" if "z" not in unknown else "z"
+    terms = []
+    for term in steps.terms:
+        values: str | NDArray[Any] | None = term.quantity
+        if term.quantity == solved:
+            values = "z"
+        elif term.quantity in ("change", "z", "eps_raised"):
+            values = _sent(run, trajectory, term.quantity)
+        terms.append(Term(term.symbol, term.coefficients.numpy(), values, term.words))
+    return terms
+
+
+def _sent(run: RunConfig, trajectory: Trajectory, quantity: str) -> NDArray[Any] | str | None:
+    """The values (steps, N, D) of a quantity that does not follow from what is drawn."""
+    if run.data.kind == "image":
+        return "eps" if quantity == "eps_raised" else None
+    if quantity == "eps_raised":
+        return trajectory.eps[:-1].numpy()
+    if quantity == "z":
+        return trajectory.z[1:].numpy()
+    change = trajectory.x_0[:-1].clone()
+    change[1:] -= trajectory.x_0[:-2]
+    return change.numpy()
+
+
+# Where the samples end --------------------------------------------------------------------------
+
+
+def _ends(run: RunConfig, trajectory: Trajectory) -> Ends:
+    x, points = trajectory.x_t[-1], _reference(*run.source).flatten(1)
+    nearest, distance = _nearest(x.flatten(1), points)
+    gap = neighbours(run.source)
+    last = (
+        trajectory.sigma[-2].item()
+        if len(trajectory) <= run.sampler.steps
+        else (run.schedule.build().at(run.stops.grid()[-2].item())[1])
+    )
+    return Ends(
+        x.numpy(),
+        nearest.numpy(),
+        distance.numpy(),
+        neighbours=gap,
+        on_a_point=float((distance <= _ON_A_POINT * gap + 1e-6).float().mean()),
+        last_sigma=last,
+    )
+
+
+def _nearest(x: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    rows = max(_PAIRS // len(points), 1)
+    parts = [_distances(part, points).min(1) for part in torch.split(x, rows)]
+    return torch.cat([p.indices for p in parts]), torch.cat([p.values for p in parts])
+
+
+def _distances(x: Tensor, points: Tensor) -> Tensor:
+    return torch.cdist(x, points, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+# Small parts ------------------------------------------------------------------------------------
+
+_CORES = min(os.cpu_count() or 1, 4)
+_HELPERS = ThreadPoolExecutor(
+    _CORES, "diffviz-part", initializer=torch.set_num_threads, initargs=(1,)
+)
+
+
+class _Shared(Denoiser):
+    """A denoiser whose batch is shared between the cores; every sample is answered on its own."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser = denoiser
+        self.evaluations, self.exact = denoiser.evaluations, denoiser.exact
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return what the denoiser answers."""
+
+        @torch.inference_mode()
+        def answer(part: Tensor) -> Tensor:
+            return self.denoiser(part, t, **cond)
+
+        return torch.cat(list(_HELPERS.map(answer, x_t.chunk(_CORES))))
+
+
+@lru_cache(maxsize=16)
+def _source(data: DataConfig, points: bool) -> Distribution:
+    """p_0; an uploaded picture is reduced, so that its run can be sent."""
+    p_0 = stage.distribution(data, points=points)
+    if data.name != "picture" or not isinstance(p_0, Empirical):
+        return p_0
+    side = max(p_0.points.shape[-2:])
+    if side <= _IMAGE_SIDE:
+        return p_0
+    height, width = (max(round(n * _IMAGE_SIDE / side), 1) for n in p_0.points.shape[-2:])
+    return Empirical(torch.nn.functional.adaptive_avg_pool2d(p_0.points, (height, width)))
+
+
+@lru_cache(maxsize=16)
+def _reference(data: DataConfig, points: bool) -> Tensor:
+    """The points that stand for p_0: the data themselves, or a sample of the true density."""
+    source = _source(data, points)
+    if isinstance(source, Empirical):
+        return source.points
+    return source.sample(_REFERENCE, torch.Generator().manual_seed(0))
+
+
+def _shape(data: DataConfig) -> torch.Size:
+    if data.name in IMAGE_INFO:
+        return torch.Size(IMAGE_INFO[data.name].shape)
+    if data.kind == "image":
+        return _reference(data, True).shape[1:]
+    return torch.Size([1 if data.kind == "1-D" else 2])
+
+
+def _calls_a_step(sampler: SamplerConfig) -> int:
+    params = dict(sampler.params)
+    return {
+        "heun": 2,
+        "edm": 2,
+        "predictor_corrector": 1 + int(params.get("corrections", 1)),
+        "langevin": int(params.get("inner", 5)),
+    }.get(sampler.name, 1)
+
+
+def _is_deterministic(sampler: Sampler) -> bool:
+    return not sampler.stochastic or (isinstance(sampler, DDIM) and sampler.eta == 0)
+
+
+def _scale(schedule: Schedule, t: Tensor) -> Floats | None:
+    scale = stage.drawing_scale(schedule, t)
+    return None if scale is None else scale.float().numpy()
+
+
+def _scale_note(schedule: Schedule) -> str | None:
+    return None if stage.drawing_scale(schedule, torch.ones(1)) is None else stage.SCALE_NOTE
+
+
+def _drawn(x: Tensor, schedule: Schedule, t: Tensor) -> Floats:
+    """Positions as drawn: (F, N, ...) times the drawing scale, strays kept in reach."""
+    scale = stage.drawing_scale(schedule, t)
+    if scale is not None:
+        x = x * scale.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+    return x.nan_to_num(0.0, _OUTSIDE, -_OUTSIDE).clamp(-_OUTSIDE, _OUTSIDE).numpy()
+
+
+class _Lap:
+    """Notes the seconds since the last lap under a name."""
+
+    def __init__(self, split: dict[str, float]) -> None:
+        self._split, self._last = split, time.perf_counter()
+
+    def __call__(self, name: str) -> None:
+        now = time.perf_counter()
+        self._split[name], self._last = now - self._last, now

@@ -1,0 +1,114 @@
+"""What every run needs on its way to the player: its distribution, its clock, its backdrop."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from diffviz.datasets import MIXTURES
+from diffviz.distributions import Distribution, Empirical, GaussianMixture
+from diffviz.schedules import DiscreteVP, Schedule
+from diffviz.ui.controls import DataConfig
+from diffviz.ui.player import Clock
+
+__all__ = [
+    "LIMITS",
+    "SCALE_NOTE",
+    "beta_of",
+    "clock",
+    "density_frames",
+    "distribution",
+    "drawing_scale",
+]
+
+LIMITS = (-3.0, 3.0)
+SCALE_NOTE = "Drawn in units of √(α² + σ²), so that the growing noise stays in the picture."
+
+_CURVE_POINTS = 241
+
+
+@lru_cache(maxsize=32)
+def distribution(data: DataConfig, points: bool = True) -> Distribution:
+    """Return p_0: the sample itself taken literally, or the true mixture where there is one.
+
+    Args:
+        data: the choice of data.
+        points: whether to take the sample's points; otherwise the named set's own density, for the
+            sets in ``MIXTURES``.
+    """
+    if not points and data.name in MIXTURES:
+        return GaussianMixture(
+            *(torch.as_tensor(p, dtype=torch.float32) for p in MIXTURES[data.name]())
+        )
+    sample, labels = data.labelled()
+    return Empirical(sample, labels)
+
+
+def drawing_scale(schedule: Schedule, t: Tensor) -> Tensor | None:
+    """Return the (F,) factor 1 / sqrt(alpha^2 + sigma^2), or None where noise stays small."""
+    if schedule.prior_std() < 1.5:
+        return None
+    alpha, sigma = schedule(t)
+    return 1 / (alpha**2 + sigma**2).sqrt()
+
+
+def clock(
+    schedule: Schedule, t: Tensor, *, forward: bool, evaluations: Tensor | None = None
+) -> Clock:
+    """Return the player's clock for frames at times ``t`` (F,), with the schedule's curve."""
+    alpha, sigma = schedule(t.double())
+    curve_t = torch.linspace(0, 1, _CURVE_POINTS, dtype=torch.float64)
+    return Clock(
+        t.double().numpy(),
+        alpha.numpy(),
+        sigma.numpy(),
+        curve_t.numpy(),
+        schedule.log_snr(curve_t).numpy(),
+        direction="forward" if forward else "reverse",
+        evaluations=None if evaluations is None else evaluations.numpy(),
+    )
+
+
+def beta_of(schedule: Schedule, t: Tensor) -> Tensor | None:
+    """Return the (F,) beta of the noising that ends at each time; None if continuous."""
+    if not isinstance(schedule, DiscreteVP):
+        return None
+    k = (t.double() * schedule.T).round().long()
+    return torch.cat([torch.zeros(1, dtype=torch.float64), schedule.betas])[k]
+
+
+def density_frames(
+    source: Distribution,
+    schedule: Schedule,
+    t: Tensor,
+    limits: tuple[float, float],
+    resolution: int,
+) -> Tensor:
+    """Return p_t at cell centres over ``limits``, exactly, in the units that are drawn.
+
+    No finer than the picture: sigma counts as at least half a cell, so that points, which have no
+    density at t = 0, are shown as wide as a cell.
+
+    Args:
+        source: p_0, in one or two dimensions.
+        schedule: the path.
+        t: (F,) times.
+        limits: ends of every axis.
+        resolution: R cells along every axis.
+
+    Returns:
+        (F, R) in one dimension, (F, R, R) in two with rows along the second coordinate.
+    """
+    low, high = limits
+    cell = (high - low) / resolution
+    axis = low + cell * (torch.arange(resolution, dtype=torch.float32) + 0.5)
+    scale = drawing_scale(schedule, t)
+    alphas, sigmas = schedule(t.double()) if scale is None else (scale * v for v in schedule(t))
+    frames = []
+    for alpha, sigma in zip(alphas.tolist(), sigmas.tolist(), strict=True):
+        marginal = source.marginal(alpha, max(sigma, cell / 2))
+        assert isinstance(marginal, GaussianMixture)  # what both kinds of distribution become
+        frames.append(marginal.density_on_grid(*[axis] * marginal.means.shape[1]))
+    return torch.stack(frames)

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from diffviz.metrics import (
+    distance_to_gaussian,
+    energy_distance,
+    mmd,
+    sliced_wasserstein,
+    sliced_wasserstein_path,
+)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=seeded(seed), dtype=torch.float64)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def quantiles(mean: float, std: float, n: int) -> Tensor:
+    """The n mid-quantiles of N(mean, std^2), shuffled."""
+    middle = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    values = mean + std * math.sqrt(2) * torch.erfinv(2 * middle - 1)
+    return values[torch.randperm(n, generator=seeded(1))][:, None]
+
+
+# Sliced Wasserstein
+
+
+def test_w2_of_gaussians_in_one_dimension() -> None:
+    """W_2^2 = (m1 - m2)^2 + (s1 - s2)^2."""
+    x, y = quantiles(1.0, 2.0, 20_000), quantiles(-0.5, 0.7, 20_000)
+    expected = torch.tensor(math.hypot(1.5, 1.3), dtype=torch.float64)
+    assert_close(sliced_wasserstein(x, y), expected, atol=1e-3, rtol=0)
+
+
+def test_w1_is_the_area_between_the_distribution_functions() -> None:
+    x = torch.tensor([[0.0], [1.0], [3.0]], dtype=torch.float64)
+    y = torch.tensor([[5.0], [6.0], [8.0]], dtype=torch.float64)
+    assert float(sliced_wasserstein(x, y, p=1)) == pytest.approx(5)
+
+
+@pytest.mark.parametrize("p", [1, 2, 3.5])
+@pytest.mark.parametrize(("n", "m"), [(4, 6), (1, 5), (7, 3), (10, 20)])
+def test_sets_of_different_sizes_are_exact(n: int, m: int, p: float) -> None:
+    """Repeating every sample does not change an empirical distribution."""
+    x, y = normal(n, 1), normal(m, 1, seed=1)
+    times = math.lcm(n, m)
+    same = sliced_wasserstein(
+        x.repeat_interleave(times // n, 0), y.repeat_interleave(times // m, 0), p=p
+    )
+    assert_close(sliced_wasserstein(x, y, p=p), same)
+
+
+def test_shift_moves_by_the_projected_length() -> None:
+    x, shift = normal(500, 5), torch.tensor([1.0, -2.0, 0.5, 0.0, 3.0], dtype=torch.float64)
+    directions = torch.randn(40, 5, generator=seeded(3), dtype=torch.float64)
+    directions /= directions.norm(dim=1, keepdim=True)
+    expected = (directions @ shift).square().mean().sqrt()
+    assert_close(sliced_wasserstein(x, x + shift, 40, generator=seeded(3)), expected)
+
+
+def test_shift_in_expectation() -> None:
+    """E <w, c>^2 = |c|^2 / D for w uniform on the sphere."""
+    x = normal(50, 4)
+    value = sliced_wasserstein(x, x + 1.5, projections=20_000)
+    assert float(value) == pytest.approx(1.5, rel=0.02)  # |c| / sqrt(D), |c| = 1.5 sqrt(4)
+
+
+def test_scale_of_a_point_cloud() -> None:
+    x = normal(300, 3)
+    one = sliced_wasserstein(x, 2 * x)
+    assert_close(sliced_wasserstein(10 * x, 20 * x), 10 * one)
+
+
+@pytest.mark.parametrize("shape", [(30,), (30, 1), (30, 2), (30, 1, 4, 4)])
+def test_equal_sets_are_at_zero(shape: tuple[int, ...]) -> None:
+    x = normal(*shape)
+    shuffled = x[torch.randperm(len(x), generator=seeded(5))]
+    assert float(sliced_wasserstein(x, shuffled)) == pytest.approx(0, abs=1e-12)
+
+
+def test_directions_come_from_the_generator_alone() -> None:
+    x, y = normal(100, 2), normal(80, 2, seed=1)
+    assert sliced_wasserstein(x, y, 8) == sliced_wasserstein(x, y, 8)
+    first = sliced_wasserstein(x, y, 8, generator=seeded(1))
+    assert first == sliced_wasserstein(x, y, 8, generator=seeded(1))
+    assert first != sliced_wasserstein(x, y, 8, generator=seeded(2))
+
+
+def test_symmetric() -> None:
+    x, y = normal(40, 3), normal(60, 3, seed=1)
+    for metric in (sliced_wasserstein, energy_distance, mmd):
+        assert_close(metric(x, y), metric(y, x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_dtype_is_kept(dtype: torch.dtype) -> None:
+    x, y = normal(40, 2).to(dtype), normal(40, 2, seed=1).to(dtype)
+    for metric in (sliced_wasserstein, mmd, energy_distance):
+        if dtype is torch.bfloat16 and metric is not sliced_wasserstein:
+            continue  # cdist has no such kernel
+        value = metric(x, y)
+        assert value.dtype == dtype
+        assert value.shape == ()
+
+
+def test_gradients_flow() -> None:
+    x = normal(30, 2).requires_grad_()
+    sliced_wasserstein(x, normal(30, 2, seed=1)).backward()
+    assert x.grad is not None
+    assert float(x.grad.abs().max()) > 0
+
+
+def test_path_is_the_distance_of_each_frame() -> None:
+    x, y = normal(6, 50, 2), normal(70, 2, seed=1)
+    path = sliced_wasserstein_path(x, y, 16, generator=seeded(4))
+    for frame, value in zip(x, path, strict=True):
+        assert_close(value, sliced_wasserstein(frame, y, 16, generator=seeded(4)))
+
+
+def test_path_uses_the_same_subset_in_all_frames() -> None:
+    frame, y = normal(3000, 2), normal(2500, 2, seed=1)
+    path = sliced_wasserstein_path(frame.expand(4, -1, -1), y)
+    assert (path == path[0]).all()
+    whole = sliced_wasserstein_path(frame[None], y, max_points=None)[0]
+    assert float(path[0]) == pytest.approx(float(whole), abs=0.08)
+    assert_close(whole, sliced_wasserstein(frame, y, 32))
+
+
+def test_path_of_images_and_of_one_dimension() -> None:
+    assert sliced_wasserstein_path(normal(5, 8, 1, 4, 4), normal(9, 1, 4, 4)).shape == (5,)
+    x, y = normal(5, 20, 1), normal(20, 1, seed=1)
+    assert_close(sliced_wasserstein_path(x, y)[2], sliced_wasserstein(x[2], y))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sliced_wasserstein(normal(0, 2), normal(3, 2)),
+        lambda: sliced_wasserstein(normal(3, 2), normal(3, 1)),
+        lambda: sliced_wasserstein(normal(3, 2), normal(3, 2), projections=0),
+        lambda: sliced_wasserstein(normal(3, 2), normal(3, 2), p=0.5),
+        lambda: sliced_wasserstein(normal(3, 2), normal(3, 2), p=math.inf),
+        lambda: sliced_wasserstein_path(normal(3), normal(3)),
+        lambda: sliced_wasserstein_path(normal(2, 3, 2), normal(3, 2), max_points=0),
+        lambda: energy_distance(normal(3, 2), normal(3, 3)),
+        lambda: mmd(normal(3, 2), normal(3, 2), bandwidth=0),
+        lambda: distance_to_gaussian(normal(3, 2), std=-1),
+    ],
+)
+def test_nonsense_is_refused(call: object) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        call()  # type: ignore[operator]
+
+
+# Energy distance and MMD
+
+
+def mean_gap(mean: float, std: float) -> float:
+    """E|Z| of Z ~ N(mean, std^2), the folded normal distribution."""
+    return std * math.sqrt(2 / math.pi) * math.exp(-(mean**2) / (2 * std**2)) + mean * math.erf(
+        mean / (std * math.sqrt(2))
+    )
+
+
+def test_energy_distance_of_gaussians() -> None:
+    (m1, s1), (m2, s2) = (0.8, 1.0), (-0.4, 0.5)
+    expected = (
+        2 * mean_gap(m1 - m2, math.hypot(s1, s2))
+        - mean_gap(0, s1 * math.sqrt(2))
+        - mean_gap(0, s2 * math.sqrt(2))
+    )
+    value = energy_distance(quantiles(m1, s1, 4000), quantiles(m2, s2, 4000))
+    assert float(value) == pytest.approx(expected, abs=2e-3)
+
+
+def test_energy_distance_of_single_points() -> None:
+    x, y = torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]])
+    assert float(energy_distance(x, y)) == pytest.approx(10)
+
+
+def test_mmd_of_gaussians() -> None:
+    """E k(X, Y) = (1 + v / h^2)^(-D/2) exp(-|gap|^2 / (2 (h^2 + v))), v the variance of X - Y."""
+    n, dim, h, gap, scale = 4000, 2, 0.8, 1.3, 0.6
+    x, y = normal(n, dim), scale * normal(n, dim, seed=1)
+    y[:, 0] += gap
+
+    def expected_kernel(variance: float, distance: float) -> float:
+        width = h**2 + variance
+        return (h**2 / width) ** (dim / 2) * math.exp(-(distance**2) / (2 * width))
+
+    square = (
+        expected_kernel(2, 0)
+        + expected_kernel(2 * scale**2, 0)
+        - 2 * expected_kernel(1 + scale**2, gap)
+    )
+    assert float(mmd(x, y, h)) == pytest.approx(math.sqrt(square), abs=0.015)
+
+
+def test_mmd_and_energy_distance_of_equal_sets_are_zero() -> None:
+    x = normal(200, 3)
+    assert float(energy_distance(x, x)) == 0
+    assert float(mmd(x, x)) == pytest.approx(0, abs=1e-7)
+
+
+def test_mmd_of_identical_points() -> None:
+    x = torch.ones(5, 2)
+    assert float(mmd(x, x)) == 0
+
+
+def test_median_bandwidth_does_not_depend_on_the_units() -> None:
+    x, y = normal(100, 2), normal(100, 2, seed=1) + 1
+    assert_close(mmd(x, y), mmd(1000 * x, 1000 * y))
+
+
+def test_blocks_of_pairs_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = normal(40, 2), normal(30, 2, seed=1)
+    whole = energy_distance(x, y)
+    monkeypatch.setattr("diffviz.metrics._PAIRS", 100)
+    assert_close(energy_distance(x, y), whole)
+
+
+# Gaussianity
+
+
+@pytest.mark.parametrize("shape", [(2000, 1), (2000, 2), (300, 1, 8, 8)])
+def test_gaussian_samples_are_at_the_floor(shape: tuple[int, ...]) -> None:
+    distance, floor = distance_to_gaussian(3 * normal(*shape, seed=11), 3.0)
+    assert 0.5 < distance / floor < 1.6
+
+
+def test_other_samples_are_above_the_floor() -> None:
+    distance, floor = distance_to_gaussian(normal(2000, 2) + 0.5)
+    assert distance == pytest.approx(0.5, rel=0.15)
+    assert distance > 4 * floor
+    square = torch.rand(2000, 2, generator=seeded(0)) * 2 * math.sqrt(3) - math.sqrt(3)
+    distance, floor = distance_to_gaussian(square)
+    assert distance > 1.5 * floor
+
+
+def test_distance_to_gaussian_is_repeatable() -> None:
+    x = normal(100, 2)
+    assert distance_to_gaussian(x) == distance_to_gaussian(x)
+    assert distance_to_gaussian(x, 1.0, seeded(1)) != distance_to_gaussian(x, 1.0, seeded(2))
+
+
+def test_a_set_drawn_with_a_common_seed_does_not_meet_itself() -> None:
+    """A run's noise, often drawn with seed 0, must not be the reference it is compared with."""
+    for seed in range(3):
+        x = torch.randn(2000, 2, generator=seeded(seed))
+        distance, floor = distance_to_gaussian(x)
+        assert distance > 0.6 * floor
