@@ -1,6 +1,6 @@
 """What a sampler costs beside its denoiser, and what an exact run costs.
 
-1. Overhead per step against the schedulers of diffusers: the same eps stub, the same starting noise,
+1. Overhead per step against the schedulers of diffusers: one eps stub, one starting noise,
    the same 50 stops, recording off.  The two are timed in turns and the ratio is the median over
    the turns; 1.0 means as fast as the peer, less is faster.  The stub's own time, measured in the
    same run, is taken off both.

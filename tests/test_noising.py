@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -16,7 +18,7 @@ def test_transitions_compose_to_the_closed_form(name: str) -> None:
     schedule = SCHEDULES[name]()
     times = [0.0, 0.1, 0.25, 0.6, 0.95]
     mean, variance = 1.0, 0.0
-    for s, t in zip(times[:-1], times[1:], strict=True):
+    for s, t in pairwise(times):
         alpha, sigma = transition(schedule, s, t)
         mean, variance = mean * alpha, variance * alpha**2 + sigma**2
         assert mean == pytest.approx(schedule.at(t)[0])

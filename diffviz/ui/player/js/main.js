@@ -534,13 +534,15 @@ class Player {
       down = null;
       host.style.cursor = "";
       if (!start) return;
-      if (start.grip) {
-        const moved = start.grip.release(event);
-        if (moved) this.report.trigger("moved", moved);
-        this.invalidate();
-      } else if (Math.hypot(event.clientX - start.x, event.clientY - start.y) <= CLICK_SLOP && view.pick) {
+      const moved = start.grip ? start.grip.release(event) : null;
+      const still = Math.hypot(event.clientX - start.x, event.clientY - start.y) <= CLICK_SLOP;
+      if (moved) {
+        this.setFollow(moved.index);
+        this.report.trigger("moved", moved);
+      } else if (still && view.pick) {
         this.setFollow(view.pick(event));
       }
+      this.invalidate();
     }, options);
     host.addEventListener("pointercancel", () => {
       if (down && down.grip) down.grip.release(null);

@@ -1,0 +1,297 @@
+"""Fixtures that drive a real Chromium against a real Streamlit server.
+
+- ``chromium``: one headless browser for the whole session.
+- ``new_page``: opens a page in a fresh context of a chosen size and color scheme.
+- ``page``: ``new_page()`` at 1440 x 900, light.
+- ``serve``: starts a Streamlit script once a session and gives its address.
+- ``app_url``: the address of the app itself.
+- ``wait_idle``: waits until the server has finished answering a page.
+
+Errors that the browser sees are collected in ``page.errors``, messages to the server are counted in
+``page.traffic.sent``, and what the server prints is read with ``serve.log(script)``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    WebSocket,
+    sync_playwright,
+)
+from playwright.sync_api import Error as PlaywrightError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+# Streamlit probes for its endpoints below the page's own path first, which answers 404 on any
+# page but the default one; the client then finds them at the root.
+HARMLESS = ("_stcore/health", "_stcore/host-config", "favicon")
+
+
+# A message to the server that gets no answer (a sign of life) is not waited for longer than this.
+UNANSWERED_SECONDS = 10.0
+
+
+@dataclass
+class Traffic:
+    """When the page last sent to the server and last heard from it, and how often."""
+
+    sent_at: float = 0.0
+    heard_at: float = 0.0
+    sent: int = 0
+
+    def send(self) -> None:
+        self.sent_at, self.sent = time.monotonic(), self.sent + 1
+
+    def hear(self) -> None:
+        self.heard_at = time.monotonic()
+
+    def quiet_since(self, now: float) -> float:
+        """Since when nothing has been said and no answer is due."""
+        if self.sent_at > self.heard_at and now - self.sent_at < UNANSWERED_SECONDS:
+            return now
+        return max(self.sent_at, self.heard_at)
+
+
+class DrivenPage(Page):
+    """A playwright page with what its console and scripts complained of, and its traffic."""
+
+    errors: list[str]
+    traffic: Traffic
+
+
+class NewPage(Protocol):
+    """Opens a page: ``new_page(width=1024, height=768, color_scheme="dark")``."""
+
+    def __call__(
+        self,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        color_scheme: str = "light",
+        **context: object,
+    ) -> DrivenPage: ...
+
+
+class Servers:
+    """Streamlit servers of this test session, one for each script and environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: dict[tuple[str, ...], tuple[str, subprocess.Popen[bytes], Path]] = {}
+
+    def __call__(self, script: str | Path, **env: str) -> str:
+        """Serve a script (a path from the repository root), once a session.
+
+        Args:
+            script: the Streamlit script.
+            env: environment variables for the server; other values start another server.
+
+        Returns:
+            The base address, without a slash at its end.
+        """
+        key = self._key(script, env)
+        if key not in self._running:
+            self._running[key] = self._start(Path(script), env, len(self._running))
+        return self._running[key][0]
+
+    def log(self, script: str | Path, **env: str) -> str:
+        """What the server of this script (and environment) has printed so far."""
+        return self._running[self._key(script, env)][2].read_text(errors="replace")
+
+    def stop(self) -> None:
+        """End every server that was started here."""
+        for _, process, _ in self._running.values():
+            process.terminate()
+        for _, process, _ in self._running.values():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(timeout=10)
+        self._running.clear()
+
+    def _key(self, script: str | Path, env: dict[str, str]) -> tuple[str, ...]:
+        return (str(ROOT / script), *(f"{name}={value}" for name, value in sorted(env.items())))
+
+    def _start(
+        self, script: Path, env: dict[str, str], index: int
+    ) -> tuple[str, subprocess.Popen[bytes], Path]:
+        port = _free_port()
+        log = self._folder / f"{index}-{script.stem}.log"
+        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script)]
+        options = {
+            "server.headless": "true",
+            "server.port": str(port),
+            "server.address": "127.0.0.1",
+            "server.fileWatcherType": "none",
+            "browser.gatherUsageStats": "false",
+        }
+        for name, value in options.items():
+            command += [f"--{name}", value]
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **env},
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+            )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _await_health(url, process, log)
+        except BaseException:
+            process.kill()
+            process.wait(timeout=10)
+            raise
+        return url, process, log
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _await_health(url: str, process: subprocess.Popen[bytes], log: Path, limit: float = 90) -> None:
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"streamlit ended with {process.returncode}:\n{log.read_text()}")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            pass
+        time.sleep(0.1)
+    pytest.fail(f"streamlit did not answer within {limit:.0f} s:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One headless Chromium; without one, skipped by hand and failed in CI."""
+    executable = os.environ.get("DIFFVIZ_CHROMIUM") or shutil.which("chromium")
+    if executable is None:
+        message = "no chromium on the PATH and none named by DIFFVIZ_CHROMIUM"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=executable, headless=True, args=CHROMIUM_FLAGS
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Starts Streamlit scripts: ``serve("tests/browser/apps/player.py")`` gives the address."""
+    servers = Servers(tmp_path_factory.mktemp("streamlit"))
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture
+def app_url(serve: Servers) -> str:
+    """The address of the app."""
+    return serve("app.py")
+
+
+@pytest.fixture
+def new_page(chromium: Browser) -> Iterator[NewPage]:
+    """Opens pages in contexts of their own; they are closed after the test."""
+    contexts = []
+
+    def open_page(
+        *, width: int = 1440, height: int = 900, color_scheme: str = "light", **context: object
+    ) -> DrivenPage:
+        size = ViewportSize(width=width, height=height)
+        opened = chromium.new_context(viewport=size, color_scheme=color_scheme, **context)
+        contexts.append(opened)
+        page = opened.new_page()
+        page.set_default_timeout(20_000)
+        errors: list[str] = []
+        page.errors = errors
+
+        def on_console(message: ConsoleMessage) -> None:
+            where = str(message.location.get("url", ""))
+            if message.type == "error" and not any(word in where for word in HARMLESS):
+                errors.append(f"{message.text} ({where})")
+
+        traffic = Traffic()
+        page.traffic = traffic
+
+        def on_socket(socket: WebSocket) -> None:
+            socket.on("framesent", lambda _: traffic.send())
+            socket.on("framereceived", lambda _: traffic.hear())
+
+        page.on("websocket", on_socket)
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_page
+    for opened in contexts:
+        opened.close()
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> DrivenPage:
+    """A page of 1440 x 900 in light mode, errors collected in ``page.errors``."""
+    return new_page()
+
+
+@pytest.fixture
+def wait_idle() -> Callable[..., None]:
+    """``wait_idle(page)`` returns when the script has run and stayed at rest for ``quiet`` ms."""
+    return _wait_idle
+
+
+def _wait_idle(page: DrivenPage, timeout: float = 60_000, quiet: float = 500) -> None:
+    idle = (
+        '[data-testid="stApp"][data-test-script-state="notRunning"]'
+        '[data-test-connection-state="CONNECTED"]'
+    )
+    end = time.monotonic() + timeout / 1000
+    resting_since = math.inf
+    while time.monotonic() < end:
+        try:
+            resting = page.locator(idle).count() > 0
+        except PlaywrightError:  # the page is between two documents
+            resting = False
+        now = time.monotonic()
+        resting_since = min(resting_since, now) if resting else math.inf
+        if now - max(resting_since, page.traffic.quiet_since(now)) >= quiet / 1000:
+            return
+        page.wait_for_timeout(40)
+    raise AssertionError(f"the page was still busy after {timeout:.0f} ms")
