@@ -1,8 +1,8 @@
 r"""How far the end of the forward process is from the Gaussian that a sampler starts from.
 
-A reverse run draws x_T from N(0, std^2 I), std^2 = alpha_T^2 + sigma_T^2 (1 on a variance-preserving
-path).  The forward process ends elsewhere, if only slightly, because alpha_T is not 0.  Three
-answers to how much:
+A reverse run draws x_T from N(0, std^2 I), std^2 = alpha_T^2 + sigma_T^2, which is 1 on a
+variance-preserving path.  The forward process ends elsewhere, if only slightly, because alpha_T is
+not 0.  Three answers to how much:
 
     signal     alpha_T / std, the correlation of x_T with unit-variance data x_0
     distance   sliced W_2 between samples of x_T / std and N(0, I), beside the same distance

@@ -90,8 +90,6 @@ _STEP_STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150
 _POINT_STOPS = (100, 250, 500, 1000, 2000, 5000, 10_000, 20_000)
 
 
-_SCHEDULE_KNOBS = SCHEDULE_KNOBS
-
 # Layout -----------------------------------------------------------------------------------------
 
 Note = tuple[str, str]  # Markdown and the name of an icon

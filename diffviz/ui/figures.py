@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
@@ -260,8 +261,8 @@ def _trace(
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": line.t,
-        "y": line.columns[part],
+        "x": np.asarray(line.t),
+        "y": np.asarray(line.columns[part]),
         "name": line.label if single else f"{line.label}, {view.parts[part]}",
         "line": {
             "color": line.look.color(colors),

@@ -5,18 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias, TypedDict
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.agreement import agreement
+from diffviz.distributions import Distribution
 from diffviz.noising import jump, transition, walk
 from diffviz.schedules import DiscreteVP, Schedule
 from diffviz.terminal import Terminal, resampled, terminal
 from diffviz.ui import stage
 from diffviz.ui.caching import cached
-from diffviz.ui.controls import DataConfig, ScheduleConfig
+from diffviz.ui.configs import DataConfig, ScheduleConfig
 from diffviz.ui.player import (
     Curve,
     Histogram,
@@ -31,15 +36,29 @@ from diffviz.ui.player import (
     encode,
 )
 
-__all__ = ["WAYS", "Both", "ForwardConfig", "Way", "both_ways", "ending", "frame_times", "in_words", "last_frame", "run"]
+__all__ = [
+    "WAYS",
+    "Both",
+    "ForwardConfig",
+    "Way",
+    "both_ways",
+    "ending",
+    "frame_at",
+    "frame_times",
+    "in_words",
+    "run",
+]
 
 Way: TypeAlias = Literal["walk", "jump"]
+Floats: TypeAlias = NDArray[np.floating[Any]]
 
 WAYS: Mapping[str, str] = {"walk": "One noising at a time", "jump": "A single jump"}
 """The two ways to noise, as the page names them."""
 
-_FRAMES = 60  # of a run, about
+_FRAMES, _FRAMES_1D = 60, 100  # of a run, about
 _ALL_UP_TO = 100  # noisings that are all shown
+_SHOWN = 100  # images, at most
+_AGREE = 1.8  # floors: what chance makes of a distance, and some more
 _BUDGET = 6_500_000  # bytes of positions or pixels in one run
 _MEASURED = 1000  # samples between which distances are taken
 _CELLS = 48  # of the density, along each axis
@@ -81,29 +100,41 @@ class Both:
 # Times -------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def frame_times(data: DataConfig, schedule: ScheduleConfig) -> Tensor:
-    """Return the times of the frames (F,), float64, rising from 0 to 1.
+    """Return the times of the frames (F,), float64, rising from 0 to 1; do not change them.
 
     A chain's frames are noisings of it: all of them up to 100, else every n-th.  A continuous
     path that loses the data in its first tenth has its frames closer together there.
     """
     path, most = schedule.build(), _most_frames(data)
+    wanted = _FRAMES_1D if data.kind == "1-D" else _FRAMES
     if isinstance(path, DiscreteVP):
-        count = min(path.T if path.T <= _ALL_UP_TO else _divisor(path.T), most)
+        count = min(path.T if path.T <= _ALL_UP_TO else _divisor(path.T, wanted), most)
         return (torch.linspace(0, path.T, count + 1, dtype=torch.float64)).round() / path.T
-    u = torch.linspace(0, 1, min(_FRAMES, most) + 1, dtype=torch.float64)
+    u = torch.linspace(0, 1, min(wanted, most) + 1, dtype=torch.float64)
     even = path.t_at_log_snr(0.0).item()
     return u ** (math.log(even) / math.log(_EARLY_SHARE)) if even < _EARLY else u
 
 
-def _divisor(T: int) -> int:
-    """The number of frames, 50 to 100, that divides T into equal strides; 60 if there is none."""
-    exact = [n for n in range(50, 101) if T % n == 0]
-    return min(exact, key=lambda n: abs(n - _FRAMES), default=_FRAMES)
+def frame_at(config: ForwardConfig, t: float) -> int:
+    """The frame whose time is nearest to t."""
+    return int((frame_times(config.data, config.schedule) - t).abs().argmin())
+
+
+def _divisor(T: int, wanted: int) -> int:
+    """The number of frames, 50 to 100, that divides T evenly and is nearest to what is wanted."""
+    exact = [n for n in range(100, 49, -1) if T % n == 0]
+    return min(exact, key=lambda n: abs(n - wanted), default=wanted)
+
+
+def _shown(data: DataConfig) -> DataConfig:
+    """The data that are drawn: all points, and no more images than one can look at."""
+    return replace(data, n=min(data.n, _SHOWN)) if data.kind == "image" else data
 
 
 def _most_frames(data: DataConfig) -> int:
-    x_0 = data.load()
+    x_0 = _shown(data).load()
     each = x_0.numel() if x_0.ndim == 4 else 4 * x_0.numel()  # a byte a pixel; 16 bits, twice
     return max(_BUDGET // each, 2)
 
@@ -112,156 +143,161 @@ def _most_frames(data: DataConfig) -> int:
 
 
 @cached(max_entries=24, max_size="96MB")
+@torch.inference_mode()
 def run(config: ForwardConfig) -> bytes:
     """Return the player's buffer of a forward run."""
     schedule = config.schedule.build()
     t = frame_times(config.data, config.schedule)
-    x_0 = config.data.load()
+    x_0 = _shown(config.data).load()
     generator = torch.Generator().manual_seed(config.seed)
-    x_t, noise = _noised(config.way, schedule, x_0, t, generator)
-    panel, step = _panels(config, schedule, t, x_0, x_t, noise)
+    draw = _PANELS["image" if x_0.ndim == 4 else f"{x_0.shape[1]}-D"]
+    panel = draw(config, x_0, t, generator)
     clock = replace(stage.clock(schedule, t, forward=True), unit=_unit(schedule, t))
-    return encode(clock, [panel], _rail(config, schedule, t, step), title="From data to noise")
+    rail = _rail(config, schedule, t, x_0)
+    return encode(clock, [panel], rail, title=f"{config.data.title}, from data to noise")
 
 
-def _noised(
-    way: Way, schedule: Schedule, x_0: Tensor, t: Tensor, generator: torch.Generator
-) -> tuple[Tensor | None, Tensor]:
-    """Return x_t (F, N, ...) and the jump's noise; the browser mixes images' jumps itself."""
+def _noised(way: Way, schedule: Schedule, x_0: Tensor, t: Tensor, g: torch.Generator) -> Tensor:
+    """x_t (F, N, ...) at every frame, as drawn."""
     if way == "walk":
-        return torch.stack(list(walk(schedule, x_0, t, generator))), torch.zeros(0)
-    eps = torch.randn(x_0.shape, generator=generator)
-    if x_0.ndim == 4:
-        return None, eps
-    return torch.stack([jump(schedule, x_0, time, eps) for time in t.tolist()]), eps
-
-
-def _panels(
-    config: ForwardConfig,
-    schedule: Schedule,
-    t: Tensor,
-    x_0: Tensor,
-    x_t: Tensor | None,
-    eps: Tensor,
-) -> tuple[Panel, StepFormula]:
+        frames = list(walk(schedule, x_0, t, g))
+    else:
+        eps = torch.randn(x_0.shape, generator=g)
+        frames = [jump(schedule, x_0, time, eps) for time in t.tolist()]
     scale = stage.drawing_scale(schedule, t)
-    drawn = None if x_t is None else x_t * _like(scale, x_t)
-    common = {
-        "scale": None if scale is None else scale.numpy(),
-        "note": None if scale is None else stage.SCALE_NOTE,
-    }
-    title, step = config.data.title, _formula(config.way, schedule, t, x_0)
-    if x_0.ndim == 4:
-        if drawn is None:
-            return Mix(title, x_0.numpy(), eps.numpy(), badge="data", **common), step
-        return Images(title, drawn.numpy(), x_0[None].numpy(), badge="data", **common), step
-    assert drawn is not None
-    if x_0.shape[1] == 1:
-        return _lines(config, schedule, drawn, x_0, common), step
-    return _points(config, schedule, t, drawn, x_0, common), step
+    if scale is not None:
+        frames = [c * x for c, x in zip(scale.tolist(), frames, strict=True)]
+    return torch.stack(frames)
 
 
-def _points(
-    config: ForwardConfig,
-    schedule: Schedule,
-    t: Tensor,
-    drawn: Tensor,
-    x_0: Tensor,
-    common: dict[str, object],
-) -> Points:
-    source = stage.distribution(_for_density(config.data), points=False)
-    density = stage.density_frames(source, schedule, t, stage.LIMITS, _CELLS)
+def _images(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -> Panel:
+    schedule = config.schedule.build()
+    title = config.data.title
+    if len(x_0) < config.data.n:
+        title = f"{title}, {len(x_0)} of {config.data.n:,}"
+    if config.way == "jump":  # mixed in the browser
+        eps = torch.randn(x_0.shape, generator=g)
+        return Mix(title, x_0.numpy(), eps.numpy(), **_scaling(schedule, t))
+    x_t = _noised("walk", schedule, x_0, t, g)
+    return Images(title, x_t.numpy(), x_0[None].numpy(), **_scaling(schedule, t))
+
+
+def _points(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -> Panel:
+    data, schedule = config.data, config.schedule.build()
     return Points(
-        config.data.title,
-        drawn.numpy(),
+        data.title,
+        _noised(config.way, schedule, x_0, t, g).numpy(),
         stage.LIMITS,
-        labels=config.data.labelled()[1].numpy() if config.data.classes > 1 else None,
+        labels=data.labelled()[1].numpy() if data.classes > 1 else None,
         data=x_0.numpy(),
-        density=density.numpy(),
+        density=_density(data, config.schedule),
         density_label="Density pₜ",
         on=("points", "contours"),
-        **common,
+        **_scaling(schedule, t),
     )
 
 
-def _lines(
-    config: ForwardConfig,
-    schedule: Schedule,
-    drawn: Tensor,
-    x_0: Tensor,
-    common: dict[str, object],
-) -> Lines:
-    source = stage.distribution(_for_density(config.data), points=False)
-    times = torch.linspace(0, 1, _LINES_TIMES, dtype=torch.float64)
-    density = stage.density_frames(source, schedule, times, stage.LIMITS, _LINES_CELLS)
+def _lines(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -> Panel:
+    schedule = config.schedule.build()
+    times, density = _line_density(config.data, config.schedule)
     return Lines(
         config.data.title,
-        drawn[..., 0].numpy(),
-        density.numpy(),
-        times.numpy(),
+        _noised(config.way, schedule, x_0, t, g)[..., 0].numpy(),
+        density,
+        times,
         stage.LIMITS,
-        badge="exact",
         data=x_0[:, 0].numpy(),
-        **common,
+        **_scaling(schedule, t),
     )
 
 
-def _for_density(data: DataConfig) -> DataConfig:
-    """The data that p_t is drawn for: a sample of at most 2,000 points."""
-    return replace(data, n=min(data.n, _DENSITY_FROM))
+_PANELS = {"1-D": _lines, "2-D": _points, "image": _images}
 
 
-def _like(scale: Tensor | None, x: Tensor) -> Tensor:
+@cached(max_entries=24)
+@torch.inference_mode()
+def _density(data: DataConfig, schedule: ScheduleConfig) -> Floats:
+    """p_t at every frame (F, R, R), of at most 2,000 points."""
+    t, source = frame_times(data, schedule), _source(data)
+    values = stage.density_frames(source, schedule.build(), t, stage.LIMITS, _CELLS)
+    return values.float().numpy()
+
+
+@cached(max_entries=24)
+@torch.inference_mode()
+def _line_density(data: DataConfig, schedule: ScheduleConfig) -> tuple[Floats, Floats]:
+    """Times (M,), closer together where the frames are, and p_t over x at them (M, R)."""
+    frames = frame_times(data, schedule)
+    where = torch.linspace(0, len(frames) - 1, _LINES_TIMES, dtype=torch.float64)
+    times = torch.from_numpy(np.interp(where.numpy(), np.arange(len(frames)), frames.numpy()))
+    source, path = _source(data), schedule.build()
+    values = stage.density_frames(source, path, times, stage.LIMITS, _LINES_CELLS)
+    return times.float().numpy(), values.float().numpy()
+
+
+def _source(data: DataConfig) -> Distribution:
+    return stage.distribution(replace(data, n=min(data.n, _DENSITY_FROM)), points=False)
+
+
+class _Scaling(TypedDict):
+    scale: Floats | None
+    note: str | None
+
+
+def _scaling(schedule: Schedule, t: Tensor) -> _Scaling:
+    """What a panel says of the scale it is drawn in."""
+    scale = stage.drawing_scale(schedule, t)
     if scale is None:
-        return torch.ones(())
-    return scale.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+        return {"scale": None, "note": None}
+    return {"scale": scale.float().numpy(), "note": stage.SCALE_NOTE}
 
 
 def _unit(schedule: Schedule, t: Tensor) -> str:
-    every = isinstance(schedule, DiscreteVP) and schedule.T == len(t) - 1
+    every = isinstance(schedule, DiscreteVP) and len(t) - 1 == schedule.T
     return "noising" if every else "frame"
 
 
 # Beside it ---------------------------------------------------------------------------------------
 
 
-def _formula(way: Way, schedule: Schedule, t: Tensor, x_0: Tensor) -> StepFormula:
-    if way == "walk":
-        pairs = [transition(schedule, s, u) for s, u in zip(t[:-1].tolist(), t[1:].tolist(), strict=True)]
-        keep, add = torch.tensor(pairs, dtype=torch.float64).T
-        terms = [
-            Term("x_s", keep.numpy(), "x_t", words="what was there before"),
-            Term("z", add.numpy(), "z", words="fresh noise"),
-        ]
-        return StepFormula("x_t", terms, words="the next, noisier sample")
-    alpha, sigma = (v.numpy() for v in schedule(t))
-    points = x_0.ndim == 2
-    start = x_0.expand(len(t), *x_0.shape).numpy() if points else "x_0"
+def _walk_formula(schedule: Schedule, t: Tensor) -> StepFormula:
+    steps = [transition(schedule, s, u) for s, u in pairwise(t.tolist())]
+    kept, added = np.array(steps).T
+    terms = [
+        Term("x_s", kept, "x_t", words="the sample before"),
+        Term("z", added, "z", words="fresh noise"),
+    ]
+    return StepFormula("x_t", terms, words="the next, noisier sample")
+
+
+def _jump_formula(schedule: Schedule, t: Tensor, x_0: Tensor) -> StepFormula:
+    alpha, sigma = (level.numpy() for level in schedule(t))
+    images = x_0.ndim == 4
+    start = "x_0" if images else x_0.expand(len(t), *x_0.shape).numpy()
     terms = [
         Term("x_0", alpha, start, words="the data"),
-        Term("eps", sigma, "z" if points else "eps", words="one draw of noise for all times"),
+        Term("eps", sigma, "eps" if images else "z", words="one draw of noise, for all times"),
     ]
-    return StepFormula("x_t", terms, words="the sample at this time, in one jump")
+    return StepFormula("x_t", terms, words="the sample at this time")
 
 
-def _rail(config: ForwardConfig, schedule: Schedule, t: Tensor, step: StepFormula) -> Rail:
+def _rail(config: ForwardConfig, schedule: Schedule, t: Tensor, x_0: Tensor) -> Rail:
     both = both_ways(config.data, config.schedule, config.seed)
     beta = stage.beta_of(schedule, t)
     scaled = stage.drawing_scale(schedule, t) is not None
+    by_walk = config.way == "walk"
     return Rail(
         Histogram(std=1.0 if scaled else schedule.prior_std()),
         beta=None if beta is None else beta.numpy(),
         distance=Curve(
-            both.distance,
-            "Between the two ways",
-            both.floor[-1],
-            "two independent jumps",
+            both.distance, "Between the two ways", both.floor[-1], "two independent jumps"
         ),
-        step=step,
+        step=_walk_formula(schedule, t) if by_walk else _jump_formula(schedule, t, x_0),
     )
 
 
 @cached(max_entries=64)
+@torch.inference_mode()
 def both_ways(data: DataConfig, schedule: ScheduleConfig, seed: int) -> Both:
     """Measure walk against jump at every frame; of images, between their pixels' values."""
     path, t = schedule.build(), frame_times(data, schedule)
@@ -281,6 +317,7 @@ def _rows(data: DataConfig, n: int) -> Tensor:
 
 
 @cached(max_entries=128)
+@torch.inference_mode()
 def ending(data: DataConfig, schedule: ScheduleConfig) -> Terminal:
     """Measure how Gaussian x_T is: of points, of whole images, or of one picture's pixels."""
     if data.name == "picture":
@@ -290,20 +327,24 @@ def ending(data: DataConfig, schedule: ScheduleConfig) -> Terminal:
     return terminal(schedule.build(), resampled(data.load(), 2000))
 
 
-def last_frame(config: ForwardConfig) -> int:
-    """The number of the last frame."""
-    return len(frame_times(config.data, config.schedule)) - 1
-
-
 def in_words(config: ForwardConfig, frame: int) -> str:
     """Walk against jump at a frame, as Markdown."""
-    t = frame_times(config.data, config.schedule)[frame].item()
-    if frame == 0:
-        return "At t = 0 both ways start from the same data; the distance between them is 0."
+    t = frame_times(config.data, config.schedule)
     both = both_ways(config.data, config.schedule, config.seed)
     distance, floor = both.distance[frame], both.floor[frame]
+    claim = "agree" if distance <= _AGREE * floor else "differ here by more than chance"
     of = "The pixels of a" if config.data.kind == "image" else "A"
     return (
-        f"**The two ways agree.** {of} walked and a jumped sample at t = {t:.2f} are "
-        f"{distance:.3f} apart (sliced Wasserstein distance); two independent jumps, {floor:.3f}."
+        f"**The two ways {claim}.** {of} walked and a jumped sample at t = {t[frame].item():.2f} "
+        f"are {distance:.3f} apart (sliced Wasserstein distance); two independent jumps, "
+        f"{floor:.3f}.{_stride(config)}"
     )
+
+
+def _stride(config: ForwardConfig) -> str:
+    schedule = config.schedule.build()
+    frames = len(frame_times(config.data, config.schedule)) - 1
+    if config.way == "jump" or not isinstance(schedule, DiscreteVP) or frames == schedule.T:
+        return ""
+    about = "" if schedule.T % frames == 0 else "about "
+    return f" Each frame adds {about}{round(schedule.T / frames)} noisings."

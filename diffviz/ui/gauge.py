@@ -95,7 +95,7 @@ def ending_html(end: Terminal, T: int | None, colors: Palette) -> str:
             f"sliced Wasserstein; two Gaussian samples: {end.floor:.3f} (the mark)",
         ),
         _Row(
-            "Signal left, \u03b1<sub>T</sub>",
+            "Signal left, &alpha;<sub>T</sub>" + (" / std" if abs(end.std - 1) > 0.01 else ""),
             _percent(end.signal),
             end.signal,
             None,

@@ -191,6 +191,7 @@ class _Memory:
     asked: dict[str, list[str]] = field(default_factory=dict)  # by the address, not yet answered
     settled: set[str] = field(default_factory=set)  # names answered since this view was opened
     drawn: dict[str, Parameter[Any]] = field(default_factory=dict)  # on the page as it is now
+    widgets: set[str] = field(default_factory=set)  # slots that are keys of widgets
     problems: dict[str, str] = field(default_factory=dict)
     written: dict[str, list[str]] = field(default_factory=dict)  # the address as we left it
     replaced: list[tuple[float, dict[str, list[str]]]] = field(default_factory=list)
@@ -208,7 +209,8 @@ class _Memory:
         self.values = kept if carried else {}
         self.page, self.written = page, query
         self.asked = {name: words for name, words in query.items() if name != FOLLOWED}
-        self.settled, self.drawn, self.problems, self.replaced = set(), {}, {}, []
+        self.settled, self.widgets, self.drawn = set(), set(), {}
+        self.problems, self.replaced = {}, []
         self.overdue = True
 
     def _stale(self, query: dict[str, list[str]]) -> bool:
@@ -299,9 +301,14 @@ def begin() -> None:
         runpy.run_path(context.main_script_path, run_name="__main__")
         st.stop()
     memory = _memory()
-    if any(st.session_state.get(slot, old) != old for slot, old in memory.values.items()):
+    if any(_changed(memory, slot) for slot in memory.widgets):
         memory.problems = {}  # the reader has moved on
     memory.drawn = {}
+
+
+def _changed(memory: _Memory, slot: str) -> bool:
+    old = memory.values.get(slot)
+    return bool(old != st.session_state.get(slot, old))
 
 
 def bound(parameter: Parameter[T], draw: Callable[[str], T | None]) -> T:
@@ -319,6 +326,7 @@ def bound(parameter: Parameter[T], draw: Callable[[str], T | None]) -> T:
         st.session_state[slot] = memory.settle(parameter)
     elif slot not in st.session_state:  # the widget was not on the page for a while
         st.session_state[slot] = memory.recall(parameter)
+    memory.widgets.add(slot)
     drawn = draw(slot)
     result = parameter.default if drawn is None else drawn
     memory.remember(parameter, result)
@@ -329,7 +337,8 @@ def peek(parameter: Parameter[T]) -> T:
     """The value that a parameter's widget is about to show, for what is drawn before it."""
     memory, slot = _memory(), parameter.slot
     if slot in memory.settled:
-        shown: T = st.session_state.get(slot, memory.recall(parameter))
+        last = memory.recall(parameter)
+        shown: T = st.session_state.get(slot, last) if slot in memory.widgets else last
         return shown
     words = memory.asked.get(parameter.key)
     if words is None:

@@ -6,26 +6,20 @@ of them can be compared; the custom one's control points are shared with the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
-import torch
-from torch import Tensor
 
-from diffviz.configs import ConfigError, LoadedConfig, load_config
 from diffviz.curves import QUANTITIES
-from diffviz.export import curves_to_csv, curves_to_json
 from diffviz.grids import SPACINGS, make_grid
-from diffviz.images import IMAGE_INFO, labelled_images
 from diffviz.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
 from diffviz.ui import links
-from diffviz.ui.controls import (
-    _SCHEDULE_KNOBS,
+from diffviz.ui.configs import (
     CURVE,
     DEFAULT_CURVE,
+    SCHEDULE_KNOBS,
     SCHEDULE_TEXT,
     SPACING_TEXT,
     CurvePoints,
@@ -35,24 +29,22 @@ from diffviz.ui.controls import (
     show_curve,
 )
 from diffviz.ui.curve import Stops
+from diffviz.ui.exchange import loaded
 from diffviz.ui.figures import AXES, AxisKind
-from diffviz.uploads import UploadError, decode_image
 
 __all__ = [
     "LOADED",
     "VIEWS",
     "Shown",
     "body",
-    "choose_image",
     "choose_parameters",
     "choose_schedules",
     "choose_stops",
     "choose_view",
-    "files",
-    "loaded",
+    "complain",
+    "for_files",
     "moved",
-    "noise_for",
-    "terminal",
+    "slider",
 ]
 
 LOADED = "loaded"
@@ -62,13 +54,21 @@ VIEWS = ", ".join(quantity.label for quantity in QUANTITIES.values())
 """The names of all quantities, in one line."""
 
 MAX_T = 1000
-STRIP_SIDE = 64
-_LONGEST_LINK = 800
+_SINGLE = (
+    "schedules",
+    "view",
+    "axis",
+    "zsnr",
+    "curve",
+    "config",
+    "spacings",
+    "stops",
+    "on",
+    "image",
+    "item",
+)
 _T_STOPS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 700, 1000)
 _STEP_STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100)
-_PICTURE = "_strip_picture"
-_LONG = "_long_config"
-_ITEMS = 100
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,10 @@ def many(key: str, default: Sequence[str], options: Iterable[str]) -> links.Para
             )
         return kept
 
-    return links.Parameter(key, list(default), parse, ",".join, shared=False)
+    def show(chosen: list[str]) -> str:
+        return ",".join(option for option in words if option in chosen)
+
+    return links.Parameter(key, list(default), parse, show, shared=False)
 
 
 def choose_schedules() -> list[str]:
@@ -213,8 +216,23 @@ def choose_parameters(names: Sequence[str]) -> list[Shown]:
         label = config.name.removesuffix("Scheduler") or config.name
         shown.append(_shown(LOADED, label, config.schedule, zero))
     with table:
-        terminal(shown, zero)
+        _terminal(shown, zero)
     return shown
+
+
+def complain(names: Sequence[str]) -> None:
+    """Say what the address asked for on this page and could not be had."""
+    own = [f"{name}_{knob.name}" for name in names for knob in SCHEDULE_KNOBS.get(name, ())]
+    own += [f"{name}_T" for name in names]
+    links.complaints(*_SINGLE, *own)
+
+
+def for_files(shown: Sequence[Shown]) -> Mapping[str, Schedule]:
+    """The schedules by the names that they have in files."""
+    return {
+        each.name if each.name != LOADED else f"loaded {each.label}": each.schedule
+        for each in shown
+    }
 
 
 def _shown(name: str, label: str, schedule: Schedule, zero: bool) -> Shown:
@@ -225,7 +243,7 @@ def _shown(name: str, label: str, schedule: Schedule, zero: bool) -> Shown:
 
 def _configured(name: str) -> ScheduleConfig:
     """A schedule's parameters; those that make no schedule are told and the last good ones stay."""
-    knobs = _SCHEDULE_KNOBS.get(name, ())
+    knobs = SCHEDULE_KNOBS.get(name, ())
     discrete = issubclass(SCHEDULES[name], DiscreteVP)
     if not knobs and not discrete and name != "custom":
         return ScheduleConfig(name)
@@ -236,7 +254,7 @@ def _configured(name: str) -> ScheduleConfig:
         T = MAX_T
         if discrete:
             length = links.whole(f"{name}_T", MAX_T, 2, MAX_T, shared=False)
-            T = int(_slider("T (how many noisings)", length, _T_STOPS))
+            T = int(slider("T (how many noisings)", length, _T_STOPS))
         params = tuple((knob.name, _knob(name, knob)) for knob in knobs)
     return _last_good(ScheduleConfig(name, T, params))
 
@@ -259,7 +277,7 @@ def _last_good(asked: ScheduleConfig) -> ScheduleConfig:
 def _knob(name: str, knob: Knob) -> float:
     key = f"{name}_{knob.name}"
     parameter = replace(links.number(key, knob.default, knob.low, knob.high), shared=False)
-    return float(_slider(knob.label, parameter, _stops(knob)))
+    return float(slider(knob.label, parameter, _stops(knob)))
 
 
 def _stops(knob: Knob) -> list[float]:
@@ -273,8 +291,8 @@ def _stops(knob: Knob) -> list[float]:
     return [round(knob.low + k * times * knob.step, 6) for k in range(count + 1)]
 
 
-def _slider(label: str, parameter: links.Parameter[Any], stops: Iterable[float]) -> Any:
-    """A slider over chosen stops; a value from the address that is none of them joins them."""
+def slider(label: str, parameter: links.Parameter[Any], stops: Iterable[float]) -> Any:
+    """Draw a slider over chosen stops; a value from the address that is none of them joins them."""
     options = sorted({*stops, parameter.default, links.peek(parameter)})
     return links.bound(
         parameter,
@@ -302,8 +320,9 @@ def _control_points() -> CurvePoints:
         st.session_state["_points_of"] = points
         st.session_state["_points_text"] = show_curve(points)
         st.session_state["_points_trouble"] = None
-    elif "_points_text" not in st.session_state:
+    elif "_points_text" not in st.session_state:  # the box was not on the page for a while
         st.session_state["_points_text"] = show_curve(points)
+        st.session_state["_points_trouble"] = None
     st.text_input(
         "Control points: t,alpha-bar with spaces between them",
         key="_points_text",
@@ -336,7 +355,7 @@ def _reset() -> None:
 # What is left at the end ------------------------------------------------------------------------
 
 
-def terminal(shown: Sequence[Shown], zero: bool) -> None:
+def _terminal(shown: Sequence[Shown], zero: bool) -> None:
     """Say how much of the data is left at t = 1, before and after the rescaling."""
     rows = [f"| {links.plain(each.label)} | {_ends(each)} |" for each in shown]
     if rows:
@@ -377,7 +396,7 @@ def choose_stops(shown: Sequence[Shown]) -> list[Stops]:
                 key=key,
             ),
         )
-        steps = int(_slider("Steps", links.whole("stops", 10, 1, MAX_T, shared=False), _STEP_STOPS))
+        steps = int(slider("Steps", links.whole("stops", 10, 1, MAX_T, shared=False), _STEP_STOPS))
         on = _choose_line(shown)
     rows, troubles = [], set()
     for spacing in (name for name in SPACINGS if name in spacings):
@@ -406,152 +425,3 @@ def _choose_line(shown: Sequence[Shown]) -> Shown:
         ),
     )
     return by_name[name]
-
-
-# The image --------------------------------------------------------------------------------------
-
-
-def choose_image() -> Tensor | None:
-    """Draw the choice of the image that is shown under every schedule, (C, H, W) in [-1, 1]."""
-    with st.expander("Image", key="_fold_image"):
-        sources = [*IMAGE_INFO, "upload", "none"]
-        titles = {name: info.title for name, info in IMAGE_INFO.items()}
-        titles |= {"upload": "Your picture", "none": "No image"}
-        parameter = replace(links.choice("image", "fashion", sources), shared=False)
-        source = links.bound(
-            parameter,
-            lambda key: st.selectbox(
-                "Image under every schedule", sources, format_func=titles.__getitem__, key=key
-            ),
-        )
-        if source == "none":
-            return None
-        if source == "upload":
-            return _upload()
-        item = int(
-            _slider("Which one", links.whole("item", 0, 0, _ITEMS - 1, shared=False), range(_ITEMS))
-        )
-    return image_of(source, item)
-
-
-@lru_cache(maxsize=64)
-def image_of(source: str, item: int) -> Tensor:
-    """Image number ``item`` of a set, in the order that seed 0 draws."""
-    return labelled_images(source, _ITEMS, 0)[0][item]
-
-
-def noise_for(image: Tensor, seed: int = 0) -> Tensor:
-    """Standard normal noise of the image's shape, the same for every schedule."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(image.shape, generator=generator)
-
-
-def _upload() -> Tensor:
-    file = st.file_uploader(
-        "A PNG or JPEG picture (it does not travel with the link)", key="_strip_file"
-    )
-    if file is not None and file.file_id != st.session_state.get("_strip_file_id"):
-        try:
-            pixels = torch.from_numpy(decode_image(file.getvalue(), STRIP_SIDE * 2))
-        except UploadError as error:
-            st.error(f"{links.plain(str(error))}", icon=":material/broken_image:")
-        else:
-            st.session_state["_strip_file_id"] = file.file_id
-            st.session_state[_PICTURE] = squared(pixels)
-    kept: Tensor = st.session_state.get(_PICTURE, image_of("fashion", 0))
-    return kept
-
-
-def squared(pixels: Tensor) -> Tensor:
-    """Pixels (H, W, C), uint8, as the (C, S, S) middle square in [-1, 1], S at most 64."""
-    height, width, _ = pixels.shape
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    middle = pixels[top : top + side, left : left + side].permute(2, 0, 1).float() / 127.5 - 1
-    if side <= STRIP_SIDE:
-        return middle
-    size = (STRIP_SIDE, STRIP_SIDE)
-    small = torch.nn.functional.interpolate(middle[None], size=size, mode="area")
-    return small[0]
-
-
-# Files ------------------------------------------------------------------------------------------
-
-
-def _config_word(word: str) -> str:
-    if not word:
-        return ""
-    try:
-        return load_config(word).source
-    except ConfigError as error:
-        raise links.Refused(f"cannot be read ({error})") from None
-
-
-CONFIG: links.Parameter[str] = links.Parameter("config", "", _config_word, shared=False)
-"""A loaded config in the address, as far as it sets the schedule."""
-
-
-def loaded() -> LoadedConfig | None:
-    """The config that was loaded, from the address or, where it is too long for one, a file."""
-    source = links.value(CONFIG) or st.session_state.get(_LONG, "")
-    return _load(source) if source else None
-
-
-@lru_cache(maxsize=32)
-def _load(source: str) -> LoadedConfig:
-    return load_config(source)
-
-
-def files(shown: Sequence[Shown]) -> None:
-    """Draw loading a diffusers config and downloading the curves."""
-    with st.expander("Load and download", key="_fold_files"):
-        st.file_uploader(
-            "Load a diffusers scheduler_config.json", key="_config_file", on_change=_take_config
-        )
-        trouble = st.session_state.get("_config_trouble")
-        if trouble:
-            st.error(f"{links.plain(trouble)} What was drawn stays.", icon=":material/data_object:")
-        config = loaded()
-        if config is not None:
-            long = "" if links.value(CONFIG) else " It is too long for the link."
-            notes = " ".join(config.notes)
-            st.caption(links.plain(f"Drawn: {config.name} ({config.kind}). {notes}{long}"))
-            st.button("Remove it", icon=":material/close:", on_click=_forget_config)
-        schedules = {each.label: each.schedule for each in shown}
-        with st.container(horizontal=True):
-            _download("CSV", "csv", "text/csv", lambda: curves_to_csv(schedules))
-            _download("JSON", "json", "application/json", lambda: curves_to_json(schedules))
-
-
-def _download(
-    label: Literal["CSV", "JSON"], suffix: str, mime: str, make: Callable[[], str]
-) -> None:
-    st.download_button(
-        f"Download {label}",
-        make,
-        file_name=f"schedules.{suffix}",
-        mime=mime,
-        icon=":material/download:",
-        on_click="ignore",
-        key=f"_download_{suffix}",
-    )
-
-
-def _take_config() -> None:
-    file = st.session_state.get("_config_file")
-    st.session_state["_config_trouble"] = None
-    if file is None:
-        return
-    try:
-        source = load_config(file.getvalue()).source
-    except ConfigError as error:
-        st.session_state["_config_trouble"] = str(error)
-        return
-    fits = len(source) <= _LONGEST_LINK
-    links.keep(CONFIG, source if fits else "")
-    st.session_state[_LONG] = "" if fits else source
-
-
-def _forget_config() -> None:
-    links.keep(CONFIG, "")
-    st.session_state[_LONG] = ""

@@ -31,7 +31,7 @@ from diffviz.schedules import Schedule
 from diffviz.trajectory import State, Trajectory
 from diffviz.ui import stage
 from diffviz.ui.caching import cached
-from diffviz.ui.controls import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.ui.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.ui.player import (
     Curve,
     Histogram,
@@ -58,6 +58,7 @@ __all__ = [
     "arrows",
     "density",
     "has_true_density",
+    "reference",
     "shown",
     "simulate",
     "warped_grid",
@@ -83,6 +84,7 @@ _MESH, _MESH_REACH = 13, 2.4
 _OUTSIDE = 40.0  # drawn no farther out, so that one stray point does not coarsen all others
 _ON_A_POINT = 0.05  # of the distance between neighbours
 _NEIGHBOURS = 400  # data points whose nearest neighbour is looked up
+_FRESH = 8  # exact samples that the floor is a mean over
 _REFERENCE = 2000  # samples that stand for a true density
 _PAIRS = 4_000_000  # distances held in memory at once
 
@@ -350,17 +352,18 @@ def warped_grid(source: tuple[DataConfig, bool], stops: Stops, sampler: SamplerC
 @cached(max_entries=64)
 @torch.inference_mode()
 def floor(source: tuple[DataConfig, bool], samples: int) -> float:
-    """The distance that chance alone makes: a fresh exact sample of p_0 against the data."""
+    """The distance that chance alone makes: fresh exact samples of p_0 against the data."""
     generator = torch.Generator().manual_seed(1)
-    fresh = _source(*source).sample(samples, generator)
-    return float(sliced_wasserstein_path(fresh[None], _reference(*source))[0])
+    p_0 = _source(*source)
+    fresh = torch.stack([p_0.sample(samples, generator) for _ in range(_FRESH)])
+    return float(sliced_wasserstein_path(fresh, reference(*source)).mean())
 
 
 @cached(max_entries=64)
 @torch.inference_mode()
 def neighbours(source: tuple[DataConfig, bool]) -> float:
     """The mean distance from a data point to its nearest neighbour; 0 for a single one."""
-    points = _reference(*source).flatten(1)
+    points = reference(*source).flatten(1)
     if len(points) < 2:
         return 0.0
     picked = torch.randperm(len(points), generator=torch.Generator().manual_seed(1))[:_NEIGHBOURS]
@@ -430,8 +433,7 @@ _PANELS = {"2-D": _points_panel, "1-D": _lines_panel, "image": _images_panel}
 
 
 def _rail(run: RunConfig, trajectory: Trajectory, steps: Steps) -> Rail:
-    reference = _reference(*run.source)
-    distance = sliced_wasserstein_path(trajectory.x_t, reference)
+    distance = sliced_wasserstein_path(trajectory.x_t, reference(*run.source))
     schedule = run.schedule.build()
     scale = _scale(schedule, trajectory.t)
     std = schedule.prior_std(trajectory.t[0].item()) * (1.0 if scale is None else float(scale[0]))
@@ -486,7 +488,7 @@ def _sent(run: RunConfig, trajectory: Trajectory, quantity: str) -> NDArray[Any]
 
 
 def _ends(run: RunConfig, trajectory: Trajectory) -> Ends:
-    x, points = trajectory.x_t[-1], _reference(*run.source).flatten(1)
+    x, points = trajectory.x_t[-1], reference(*run.source).flatten(1)
     nearest, distance = _nearest(x.flatten(1), points)
     gap = neighbours(run.source)
     last = (
@@ -553,8 +555,8 @@ def _source(data: DataConfig, points: bool) -> Distribution:
 
 
 @lru_cache(maxsize=16)
-def _reference(data: DataConfig, points: bool) -> Tensor:
-    """The points that stand for p_0: the data themselves, or a sample of the true density."""
+def reference(data: DataConfig, points: bool) -> Tensor:
+    """Return the points that stand for p_0: the data, or a sample of the true density."""
     source = _source(data, points)
     if isinstance(source, Empirical):
         return source.points
@@ -565,7 +567,7 @@ def _shape(data: DataConfig) -> torch.Size:
     if data.name in IMAGE_INFO:
         return torch.Size(IMAGE_INFO[data.name].shape)
     if data.kind == "image":
-        return _reference(data, True).shape[1:]
+        return reference(data, True).shape[1:]
     return torch.Size([1 if data.kind == "1-D" else 2])
 
 

@@ -169,8 +169,18 @@ _CSS = """
   text-decoration-color: color-mix(in srgb, currentColor 40%, transparent);
 }
 .st-key-page_questions a:hover p {text-decoration-color: currentColor;}
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
-  color: color-mix(in srgb, currentColor 90%, transparent);
+body [data-testid="stCaptionContainer"] {
+  color: color-mix(in srgb, currentColor 80%, transparent);
+}
+body [data-testid="stCaptionContainer"] p {color: inherit;}
+/* What frames a figure follows the theme at once; its data follow with the next run. */
+.js-plotly-plot :is(.xtick, .ytick) text, .js-plotly-plot :is(.xtitle, .ytitle, .gtitle),
+.js-plotly-plot .legendtext {fill: currentColor !important;}
+.js-plotly-plot .gridlayer path {
+  stroke: color-mix(in srgb, currentColor 12%, transparent) !important;
+}
+.js-plotly-plot :is(.xlines-above, .ylines-above, .xticks, .yticks) {
+  stroke: color-mix(in srgb, currentColor 60%, transparent) !important;
 }
 /* Thumbnails on chips. */
 [data-testid="stButtonGroup"] img {

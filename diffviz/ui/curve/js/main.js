@@ -8,7 +8,12 @@ const KEY_REPORT_MS = 450;
 const LABEL_GAP = 21;
 const STOP_ROW = 22;
 const UNHEARD_MS = 4000;
+const LONGEST_LABEL = 22;
 const CURVES = new WeakMap();
+
+function shortened(label) {
+  return label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL - 1)}…` : label;
+}
 
 class Curve {
   constructor(parent) {
@@ -105,12 +110,14 @@ class Curve {
   }
 
   layout() {
-    const names = this.data.lines.map((line) => line.label.length);
     const narrow = this.width < 560;
-    const label = Math.min(Math.max(...names, 8) * 7.6 + 34, narrow ? 118 : 190);
+    const names = this.data.lines.map((line) => line.label.length * 7.6);
+    const rows = this.data.stops.map((row) => row.label.length * 6.7);
+    const label = Math.min(Math.max(...names, ...rows, 60) + 36, narrow ? 138 : 200);
     this.narrow = narrow;
     this.left = narrow ? 46 : 66;
-    this.right = this.width - (this.data.strip ? label + 24 : label);
+    const strip = this.data.strip ? Math.max(...names, 60) + 64 : 0;
+    this.right = this.width - Math.max(label, Math.min(strip, narrow ? 138 : 220));
     this.plotWidth = this.right - this.left;
     this.top = 12;
     this.plotHeight = narrow ? Math.min(this.data.height, 260) : this.data.height;
@@ -175,7 +182,7 @@ class Curve {
       line.dots = svg("g", { fill: stroke });
       this.drawn.append(...line.paths, line.dots);
       line.leader = svg("path", { class: "leader", stroke });
-      line.tag = svg("text", { class: "label", style: `fill:${stroke}` }, line.label);
+      line.tag = svg("text", { class: "label", style: `fill:${stroke}` }, shortened(line.label));
       this.labels.append(line.leader, line.tag);
     }
   }

@@ -1,0 +1,131 @@
+"""What the Reverse page says about a run, in numbers that were measured on it."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from diffviz.ui.configs import SPACING_TEXT
+from diffviz.ui.reverse_run import RunConfig, Shown, reference
+
+__all__ = ["about_ends", "about_moved", "about_run", "pairs_html"]
+
+_ALL = 0.995
+_PAIRS_SHOWN = 10
+_TILE = 44  # pixels
+
+
+def about_run(run: RunConfig, shown: Shown) -> str:
+    """What the run cost, and what one step does."""
+    calls = "1 evaluation" if shown.evaluations == 1 else f"{shown.evaluations:,} evaluations"
+    cost = f"**{calls}** of the exact denoiser, **{_time(shown.seconds)}** on this machine."
+    parts = [cost]
+    if shown.frames < shown.steps + 1:
+        parts.append(f"Of {shown.steps + 1:,} stops, {shown.frames} are shown.")
+    parts.append(shown.sentence)
+    if run.data.kind == "2-D":
+        parts.append("Click a point to follow it; at step 0, drag it to start elsewhere.")
+        if shown.mesh_by is not None:
+            parts.append(f"The warped grid is carried by {shown.mesh_by}, without fresh noise.")
+    return " ".join(parts)
+
+
+def about_ends(run: RunConfig, shown: Shown) -> str:
+    """Where the run ends: on the data (memorisation), between them, or at new places."""
+    ends, thing = shown.ends, "image" if run.data.kind == "image" else "point"
+    mean, most = _number(float(ends.distance.mean())), _number(float(ends.distance.max()))
+    gap = _number(ends.neighbours)
+    if not run.source[1]:
+        return (
+            "**Not memorised.** The denoiser is exact for the true density, so samples end at new "
+            f"places: {mean} on average from the nearest true sample, where true samples are {gap} "
+            "apart."
+        )
+    apart = f", where neighbours are {gap} apart" if ends.neighbours else ""
+    why = (
+        "The exact denoiser of a finite set is a mean of that set, weighted by nearness: as sigma "
+        f"goes to 0, all weight falls on one {thing}."
+    )
+    if ends.on_a_point >= _ALL:
+        return (
+            f"**Memorisation.** Every run ends on a training {thing}: {mean} away on average, "
+            f"{most} at most{apart}. {why}"
+        )
+    return (
+        f"**Memorisation, blurred.** Runs end {mean} from a training {thing} on average{apart}, "
+        f"since the last step, from sigma = {_number(ends.last_sigma)}, still blends several. "
+        f"{why}{_hint(run)}"
+    )
+
+
+def about_moved(run: RunConfig, shown: Shown, before: Shown) -> str:
+    """Where a start chosen by hand leads, and where its own start had led."""
+    assert run.moved is not None
+    index, x, y = run.moved
+    now, then = _at(shown.ends.x[index]), _at(before.ends.x[index])
+    change = float(np.linalg.norm(shown.ends.x[index] - before.ends.x[index]))
+    return (
+        f"**Point {index} starts where you put it**, at {_at(np.array([x, y]))}, and ends at "
+        f"{now}. From its own start it ended at {then}, {_number(change)} away."
+    )
+
+
+def pairs_html(run: RunConfig, shown: Shown) -> str:
+    """Ends of the run above the training images nearest to them, as HTML; images only."""
+    x = shown.ends.x[:_PAIRS_SHOWN]
+    nearest = reference(*run.source).numpy()[shown.ends.nearest[: len(x)]]
+    rows = (
+        ("Run ends", x, "Where the first runs end"),
+        ("In the data", nearest, "The training image nearest to each"),
+    )
+    cells = "".join(
+        f'<div style="display:flex;align-items:center;gap:0.6rem;margin-bottom:4px">'
+        f'<span style="flex:0 0 5.6rem">{label}</span>'
+        f'<img alt="{alt}" src="{_strip(images)}" style="max-width:100%;min-width:0;'
+        f'image-rendering:pixelated"></div>'
+        for label, images, alt in rows
+    )
+    return f'<div style="font-size:0.94rem">{cells}</div>'
+
+
+def _hint(run: RunConfig) -> str:
+    if run.sampler.spacing in ("log_snr", "karras"):
+        return ""
+    return f" Try the spacing “{SPACING_TEXT['log_snr'].title}”."
+
+
+def _strip(images: NDArray[np.float32]) -> str:
+    """Images (K, C, H, W) in [-1, 1] side by side, as a PNG data URI."""
+    factor = max(_TILE // max(images.shape[-2:]), 1)
+    tiles = []
+    for image in images:
+        pixels = np.rint((np.clip(image, -1, 1) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)
+        large = pixels.repeat(factor, 0).repeat(factor, 1)
+        tiles.append(np.pad(large, ((0, 0), (0, 4), (0, 0)), constant_values=128))
+    row = np.concatenate(tiles, axis=1)[:, :-4]
+    alpha = np.full(row.shape[:2], 255, dtype=np.uint8)
+    side = tiles[0].shape[1]
+    for k in range(1, len(tiles)):
+        alpha[:, k * side - 4 : k * side] = 0
+    rgb = row if row.shape[2] == 3 else row.repeat(3, 2)
+    file = io.BytesIO()
+    Image.fromarray(np.dstack([rgb, alpha])).save(file, "PNG")
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _at(x: NDArray[np.float32] | NDArray[np.float64]) -> str:
+    return f"({x[0]:.2f}, {x[1]:.2f})".replace("-", "\u2212")
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _number(value: float) -> str:
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}" if value >= 0.01 else f"{value:.4f}"

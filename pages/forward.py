@@ -1,0 +1,126 @@
+"""The Forward page: from data to noise, one noising at a time or in a single jump."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from diffviz.ui import controls, forward_run, gauge, links, theme
+from diffviz.ui.player import player
+from diffviz.ui.waiting import wait_for
+
+TIME = replace(links.number("t", 1.0, 0.0, 1.0), shared=False)
+
+# Wide: chips, then all other controls in one row, the gauge at the right.  Narrow: the gauge below
+# the player; on a phone the controls too.
+_CSS = """
+<style>
+.st-key-forward_gauge {width: 300px;}
+@media (min-width: 1181px) {
+  .st-key-forward_top .st-key-controls {
+    flex-flow: row wrap; align-items: flex-end; gap: 0.7rem 1rem;}
+  .st-key-forward_top .st-key-controls > [data-testid="stLayoutWrapper"],
+  .st-key-forward_top .st-key-controls > [data-testid="stLayoutWrapper"] > div {display: contents;}
+}
+@media (max-width: 1180px) {
+  div:has(> .st-key-forward_top), .st-key-forward_top {display: contents;}
+  .st-key-forward_top > div {width: 100%; flex: none;}
+  .st-key-forward_gauge {width: 100%;}
+  .st-key-controls > div:first-child > div {flex-wrap: nowrap;}
+  .st-key-controls .st-key-data {min-width: 0; flex: 0 1 auto;}
+  div:has(> .st-key-forward_gauge) {order: 2;}
+  .st-key-forward_more, div:has(> .st-key-page_questions) {order: 3;}
+}
+@media (max-width: 640px) {
+  .st-key-forward_top > div:has(.st-key-controls) {order: 1;}
+}
+</style>
+"""
+
+theme.header("Forward", "Noise comes in until nothing of the data is left: drag the time.", "exact")
+st.html(_CSS)
+
+
+def choose_way() -> forward_run.Way:
+    """Draw the switch between the two ways to noise."""
+    parameter = links.choice("how", "walk", forward_run.WAYS)
+    way = links.bound(
+        parameter,
+        lambda key: st.segmented_control(
+            "How noise is added",
+            list(forward_run.WAYS),
+            format_func=forward_run.WAYS.__getitem__,
+            required=True,
+            key=key,
+        ),
+    )
+    links.complaints(parameter.key)
+    return "jump" if way == "jump" else "walk"
+
+
+with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="forward_top"):
+    with st.container(width="stretch"), controls.bar():
+        data = controls.choose_data(images=16)
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            schedule = controls.choose_schedule()
+            way = choose_way()
+    end = wait_for(lambda _: forward_run.ending(data, schedule), "Measuring the end")
+    with st.container(width="content", key="forward_gauge"):
+        st.html(gauge.ending_html(end, schedule.T if schedule.discrete else None, theme.palette()))
+
+picture = st.container()
+with st.container(key="forward_more"), st.popover("More controls", icon=":material/tune:"):
+    seed = controls.choose_seed()
+
+
+@st.fragment
+def show(config: forward_run.ForwardConfig, items: int) -> None:
+    """Show the run; letting go of the time reruns only this."""
+    times = forward_run.frame_times(config.data, config.schedule).tolist()
+    point = links.whole("follow", -1, -1, items - 1, shared=False)
+    t, follow = links.value(TIME), links.value(point)
+    links.complaints("t", "follow")
+    frame, key = forward_run.frame_at(config, t), mounted(t)
+    buffer = wait_for(lambda _: forward_run.run(config), "Noising")
+    result = player(
+        buffer,
+        key=key,
+        step=frame if t < 1 or has_reported(key) else None,
+        follow=follow if 0 <= follow < items else None,
+        height=600,
+    )
+    if result.step is not None and result.step != frame:
+        frame, t = result.step, times[result.step]
+    links.keep(TIME, t)
+    links.keep(point, -1 if result.follow is None else result.follow)
+    st.session_state["_forward"] = (t, key)
+    st.markdown(forward_run.in_words(config, frame))
+    links.sync()
+
+
+def mounted(t: float) -> str:
+    """The player's key: a new one, which plays from the start, where a link asks for a time."""
+    before, key = st.session_state.get("_forward", (t, "forward-0"))
+    return str(key) if t == before else f"forward-{int(key.split('-')[1]) + 1}"
+
+
+def has_reported(key: str) -> bool:
+    """Whether the player with this key has told of a step yet."""
+    return (st.session_state.get(key) or {}).get("step") is not None
+
+
+with picture:
+    show(forward_run.ForwardConfig(data, schedule, way, seed), data.n)
+
+theme.questions(
+    [
+        ("What do 20 noisings leave of the data?", "forward", {"T": 20}),
+        (
+            "Follow one point: how does its path change in a single jump?",
+            "forward",
+            {"data": "spiral", "how": "jump", "follow": 7, "t": 0.4},
+        ),
+        ("Two values and nothing else: when do the paths mix?", "forward", {"data": "dirac_pair"}),
+    ]
+)

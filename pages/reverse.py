@@ -1,0 +1,105 @@
+"""The Reverse page: from noise to data with a sampler and an exact denoiser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from diffviz.ui import controls, links, reverse_controls, reverse_words, theme
+from diffviz.ui.player import player
+from diffviz.ui.reverse_run import RunConfig, shown
+from diffviz.ui.waiting import wait_for
+
+theme.header(
+    "Reverse",
+    "Noise becomes data: each step asks what the clean sample would be, and goes a little there.",
+    "exact",
+)
+
+_CSS = """
+<style>
+@media (max-width: 640px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-reverse_top) {order: 1;}
+  [data-testid="stLayoutWrapper"]:has(> .st-key-page_questions) {order: 2;}
+}
+</style>
+"""
+st.html(_CSS)
+
+with st.container(key="reverse_top"), controls.bar():
+    data = controls.choose_data(n=1000)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        schedule = controls.choose_schedule()
+        sampler = controls.choose_sampler(schedule)
+        options = reverse_controls.choose_options(data)
+
+
+@st.fragment
+def show(asked: RunConfig) -> None:
+    """Show the run; what is chosen in the player reruns only this."""
+    picture = st.container()
+    left, right = st.columns(2, gap="large")
+    with right:
+        points = reverse_controls.choose_exact_for(asked.data)
+    with picture:
+        run = reverse_controls.afford(replace(asked, points=points))
+        if run.data.kind == "2-D":
+            run = replace(run, moved=links.value(reverse_controls.moved_start(run)))
+            links.complaints("moved")
+        made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps")
+        place = reverse_controls.find_place(made.frames, run.samples)
+        result = player(
+            made.buffer,
+            key=place.key,
+            step=place.step,
+            follow=place.follow,
+            height=520 if run.data.kind == "image" else 560,
+        )
+        reverse_controls.keep_place(result, made.frames, run.samples)
+        if reverse_controls.take_moved(run, result):
+            st.rerun(scope="fragment")
+        if run.moved is not None:
+            tell_moved(run)
+    left.markdown(reverse_words.about_run(run, made))
+    if run.data.kind == "image":
+        left.html(reverse_words.pairs_html(run, made))
+    right.markdown(reverse_words.about_ends(run, made))
+    links.sync()
+
+
+def tell_moved(run: RunConfig) -> None:
+    """Say where the start chosen by hand leads, and offer to put it back."""
+    own = wait_for(lambda watch: shown(replace(run, moved=None), watch), "The run without it")
+    now = shown(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(reverse_words.about_moved(run, now, own))
+        st.button(
+            "Put it back",
+            icon=":material/undo:",
+            on_click=links.keep,
+            args=(reverse_controls.moved_start(run), None),
+        )
+
+
+show(RunConfig(data, schedule, sampler, samples=options.samples, arrows=options.arrows))
+
+theme.questions(
+    [
+        (
+            "Eight Gaussians, the true density: where do the samples end now?",
+            "reverse",
+            {"data": "eight_gaussians", "exact_for": "density"},
+        ),
+        (
+            "Ten steps only: which samplers still find the data?",
+            "reverse",
+            {"data": "spiral", "sampler": "dpmpp_2m", "steps": 10, "spacing": "log_snr"},
+        ),
+        (
+            "Digits: is every picture that comes out new?",
+            "reverse",
+            {"data": "digits", "sampler": "ddim"},
+        ),
+    ]
+)
