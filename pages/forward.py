@@ -65,9 +65,10 @@ with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
             schedule = controls.choose_schedule()
             way = choose_way()
-    end = wait_for(lambda _: forward_run.ending(data, schedule), "Measuring the end")
     with st.container(width="content", key="forward_gauge"):
-        st.html(gauge.ending_html(end, schedule.T if schedule.discrete else None, theme.palette()))
+        card = st.empty()
+        end = wait_for(lambda _: forward_run.ending(data, schedule), "Measuring the end", card)
+        card.html(gauge.ending_html(end, schedule.T if schedule.discrete else None, theme.palette()))
 
 picture = st.container()
 with st.container(key="forward_more"), st.popover("More controls", icon=":material/tune:"):
@@ -82,14 +83,16 @@ def show(config: forward_run.ForwardConfig, items: int) -> None:
     t, follow = links.value(TIME), links.value(point)
     links.complaints("t", "follow")
     frame, key = forward_run.frame_at(config, t), mounted(t)
-    buffer = wait_for(lambda _: forward_run.run(config), "Noising")
-    result = player(
-        buffer,
-        key=key,
-        step=frame if t < 1 or has_reported(key) else None,
-        follow=follow if 0 <= follow < items else None,
-        height=600,
-    )
+    place, bar = st.container(), st.empty()
+    buffer = wait_for(lambda _: forward_run.run(config), "Noising", bar)
+    with place:
+        result = player(
+            buffer,
+            key=key,
+            step=frame if t < 1 or has_reported(key) else None,
+            follow=follow if 0 <= follow < items else None,
+            height=600,
+        )
     if result.step is not None and result.step != frame:
         frame, t = result.step, times[result.step]
     links.keep(TIME, t)

@@ -45,8 +45,10 @@ theme.header(
 st.html(_CSS)
 left, right = st.columns([0.62, 0.38], gap="medium")
 with left:
-    buffer = wait_for(lambda _: home_run.there_and_back(), "Noising a word")
-    player(buffer, key="home", loop=True)
+    place, bar = st.container(), st.empty()
+    buffer = wait_for(lambda _: home_run.there_and_back(), "Noising a word", bar)
+    with place:
+        player(buffer, key="home", loop=True, link=False)
     st.markdown(
         r"Nothing here is faked: 2,000 points go into noise by "
         r"$x_t = \alpha_t x_0 + \sigma_t \varepsilon$, and an exact denoiser brings them back."

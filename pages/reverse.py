@@ -8,7 +8,7 @@ import streamlit as st
 
 from diffviz.ui import controls, links, reverse_controls, reverse_words, theme
 from diffviz.ui.player import player
-from diffviz.ui.reverse_run import RunConfig, shown
+from diffviz.ui.reverse_run import RunConfig, Shown, shown
 from diffviz.ui.waiting import wait_for
 
 theme.header(
@@ -38,17 +38,19 @@ with st.container(key="reverse_top"), controls.bar():
 @st.fragment
 def show(asked: RunConfig) -> None:
     """Show the run; what is chosen in the player reruns only this."""
-    picture = st.container()
+    notes, picture, bar, move = st.container(), st.container(), st.empty(), st.container()
     left, right = st.columns(2, gap="large")
     with right:
         points = reverse_controls.choose_exact_for(asked.data)
-    with picture:
+    with notes:
         run = reverse_controls.afford(replace(asked, points=points))
         if run.data.kind == "2-D":
             run = replace(run, moved=links.value(reverse_controls.moved_start(run)))
             links.complaints("moved")
-        made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps")
+    made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps", bar)
+    with notes:
         place = reverse_controls.find_place(made.frames, run.samples)
+    with picture:
         result = player(
             made.buffer,
             key=place.key,
@@ -56,11 +58,14 @@ def show(asked: RunConfig) -> None:
             follow=place.follow,
             height=520 if run.data.kind == "image" else 560,
         )
-        reverse_controls.keep_place(result, made.frames, run.samples)
-        if reverse_controls.take_moved(run, result):
-            st.rerun(scope="fragment")
-        if run.moved is not None:
-            tell_moved(run)
+    reverse_controls.keep_place(result, made.frames, run.samples)
+    if reverse_controls.take_moved(run, result):
+        st.rerun(scope="fragment")
+    if run.moved is not None:
+        still = replace(run, moved=None)
+        own = wait_for(lambda watch: shown(still, watch), "The run without the moved point", bar)
+        with move:
+            tell_moved(run, made, own)
     left.markdown(reverse_words.about_run(run, made))
     if run.data.kind == "image":
         left.html(reverse_words.pairs_html(run, made))
@@ -68,12 +73,10 @@ def show(asked: RunConfig) -> None:
     links.sync()
 
 
-def tell_moved(run: RunConfig) -> None:
+def tell_moved(run: RunConfig, made: Shown, own: Shown) -> None:
     """Say where the start chosen by hand leads, and offer to put it back."""
-    own = wait_for(lambda watch: shown(replace(run, moved=None), watch), "The run without it")
-    now = shown(run)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(reverse_words.about_moved(run, now, own))
+        st.markdown(reverse_words.about_moved(run, made, own))
         st.button(
             "Put it back",
             icon=":material/undo:",

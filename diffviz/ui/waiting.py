@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TypeAlias, TypeVar
 
-import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 
 __all__ = ["Stopped", "Watch", "ignore", "wait_for"]
 
@@ -30,9 +30,7 @@ BEAT = 0.12  # seconds between two looks at it
 
 # One thread for each piece of work: torch's own threads wait for each other at every operation,
 # which costs more than it saves as soon as others use the same cores.
-_POOL = ThreadPoolExecutor(
-    WORKERS, "diffviz-run", initializer=torch.set_num_threads, initargs=(1,)
-)
+_POOL = ThreadPoolExecutor(WORKERS, "diffviz-run", initializer=torch.set_num_threads, initargs=(1,))
 
 
 class Stopped(Exception):
@@ -66,12 +64,14 @@ class _Progress:
         return f"{what}: {self.share:.0%}, about {max(left, 1):.0f} s to go"
 
 
-def wait_for(work: Callable[[Watch], R], what: str) -> R:
+def wait_for(work: Callable[[Watch], R], what: str, place: DeltaGenerator) -> R:
     """Do work elsewhere and return what it returns; show a bar if it takes long.
 
     Args:
         work: called with a ``Watch``, which it calls now and then; it draws nothing itself.
         what: what is being done, in words, for the bar.
+        place: where the bar goes, made by ``st.empty()``: a slot of its own, so that what is on the
+            page keeps its place, and stays, until the work is done.
 
     Raises:
         Exception: whatever the work raises.
@@ -83,7 +83,6 @@ def wait_for(work: Callable[[Watch], R], what: str) -> R:
     except NotYet:
         if future.done():  # the work itself raised it
             raise
-    place = st.empty()
     try:
         while not _done(future):
             place.progress(min(max(progress.share, 0.0), 1.0), progress.words(what))

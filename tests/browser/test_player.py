@@ -237,10 +237,9 @@ def test_another_run_keeps_the_frame_and_one_loop(open_player: Open) -> None:
     page = open_player(frames=100, layers=1)
     page.get_by_label("Speed").select_option("0.25")
     page.locator('[data-layer="trails"]').click()
-    for _ in range(4):
+    for reruns in range(2, 5):
         page.get_by_test_id("stNumberInputStepUp").click()
-        page.wait_for_timeout(250)
-    expect(report(page)).to_contain_text(re.compile(r"reruns [2-5] "))
+        expect(report(page)).to_contain_text(f"reruns {reruns} ")
     page.wait_for_timeout(800)
     now = state(page)
     assert now["playing"]
@@ -419,3 +418,17 @@ def test_bytes_that_are_no_run_are_explained(serve: Any, page: Page) -> None:
     page.goto(f"{serve(APP)}/?bad=1")
     expect(page.get_by_role("alert")).to_contain_text("The animation could not be shown.")
     assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_link_is_copied_with_the_step_that_is_shown(open_player: Open) -> None:
+    page = open_player(autoplay=0)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".dvz").focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Copy a link to this step").click()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert "step=3" in copied
+    assert f"frames={FRAMES}" in copied
+    expect(page.get_by_role("button", name="Copy a link to this step")).to_be_visible()

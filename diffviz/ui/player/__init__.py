@@ -143,6 +143,7 @@ def player(
     follow: int | None = None,
     autoplay: bool = True,
     loop: bool = False,
+    link: bool = True,
     height: int = 560,
 ) -> Result:
     """Mount the player and return what was last chosen in it.
@@ -159,6 +160,7 @@ def player(
         follow: the item to follow; None leaves it to the player.
         autoplay: play once mounted (never under ``prefers-reduced-motion``).
         loop: start again at the end.
+        link: offer a link to the step that is shown, as ``step`` in the page's address.
         height: pixels, on a screen wide enough for the rail to stand beside the panels.
 
     Raises:
@@ -174,6 +176,7 @@ def player(
         },
         "autoplay": autoplay and wishes["step"]["value"] is None,
         "loop": loop,
+        "link": link,
         "height": height,
     }
     value = _component()(

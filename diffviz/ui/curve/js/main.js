@@ -116,7 +116,7 @@ class Curve {
     const label = Math.min(Math.max(...names, ...rows, 60) + 36, narrow ? 138 : 200);
     this.narrow = narrow;
     this.left = narrow ? 46 : 66;
-    const strip = this.data.strip ? Math.max(...names, 60) + 64 : 0;
+    const strip = this.data.strip ? Math.max(...names, 60) + 54 : 0;
     this.right = this.width - Math.max(label, Math.min(strip, narrow ? 138 : 220));
     this.plotWidth = this.right - this.left;
     this.top = 12;
@@ -490,7 +490,8 @@ class Curve {
     const rows = this.lines.map((line) => ({ line, values: line.columns.map((ys) => interpolate(line.t, ys, time)) }))
       .filter((row) => row.values[0] !== null);
     this.readout.replaceChildren(
-      el("div", { class: "when" }, `t = ${time.toFixed(3)}`),
+      el("div", { class: "when" }, el("span", {}, `t = ${time.toFixed(3)}`),
+        rows.some((row) => row.values.length > 1) ? el("span", {}, "alpha · sigma") : null),
       ...rows.map(({ line, values }) => el("div", { class: "row" },
         el("i", { style: `background:${this.color(line)}` }), el("span", {}, line.label),
         el("b", {}, values.map(compact).join(" · ")))));
@@ -517,7 +518,7 @@ class Curve {
     const { times } = this.data.strip;
     this.shown = times.map((_, k) => k).filter((k) => !this.narrow || k % 2 === 0);
     const pitch = this.plotWidth / (this.shown.length - 1);
-    this.cellSize = this.image.side(Math.min(Math.floor(pitch) - 4, 72));
+    this.cellSize = this.image.side(Math.min(Math.floor(pitch) - 3, 72));
     const tall = Math.round(this.cellSize * this.image.height / this.image.width);
     this.lines.forEach((line, k) => {
       const canvas = el("canvas", { role: "img",
@@ -588,5 +589,4 @@ export default function (component) {
     CURVES.set(parentElement, curve);
   }
   curve.update(data, setTriggerValue);
-  return () => {};
 }

@@ -19,12 +19,17 @@ const HOLD_AT_END_MS = 900;
 const KEY_REPORT_MS = 250;
 const WIDE = 900;
 const CLICK_SLOP = 5;
+const COPIED_MS = 1600;
+
+const COPY_LINK = "Copy a link to this step";
 
 const ICONS = {
   play: "M8 5.5v13l11-6.5z",
   pause: "M7 5h3.5v14H7zM13.5 5H17v14h-3.5z",
   back: "M6 5h2.5v14H6zM19 5.5v13L10 12z",
   forward: "M15.5 5H18v14h-2.5zM5 5.5v13l9-6.5z",
+  link: "M10 14a4 4 0 0 0 6 .4l3-3a4 4 0 0 0-5.7-5.7L11.8 7.2M14 10a4 4 0 0 0-6-.4l-3 3a4 4 0 0 0 5.7 5.7L12.2 16.8",
+  done: "M5 12.5l4.5 4.5L19 7.5",
   loop: "M17 2.5l3.5 3.5L17 9.5M20 6H8a4.5 4.5 0 0 0-4.5 4.5V12M7 21.5L3.5 18 7 14.5M4 18h12a4.5 4.5 0 0 0 4.5-4.5V12",
 };
 
@@ -66,11 +71,12 @@ class Player {
     if (stale && stale.__diffviz) stale.__diffviz.dispose();
     const button = (name, label, act) =>
       el("button", { class: `dvz-button dvz-${name}`, type: "button", "aria-label": label, title: label,
-        onclick: act }, icon(ICONS[name], name !== "loop"));
+        onclick: act }, icon(ICONS[name], !["loop", "link"].includes(name)));
     this.playButton = button("play", "Play (space)", () => this.toggle());
     this.backButton = button("back", "Step back (left arrow)", () => this.step(-1, true));
     this.nextButton = button("forward", "Step forward (right arrow)", () => this.step(1, true));
     this.loopButton = button("loop", "Loop", () => this.setLoop(!this.loop));
+    this.linkButton = button("link", COPY_LINK, () => this.copyLink());
     this.speedSelect = el("select", { class: "dvz-speed", "aria-label": "Speed", title: "Speed",
       onchange: () => { this.speed = Number(this.speedSelect.value); } },
     ...SPEEDS.map((s) => el("option", { value: s, selected: s === 1 }, `${s}×`)));
@@ -94,7 +100,7 @@ class Player {
             el("div", { class: "dvz-readout" }, this.startWord,
               el("span", { class: "dvz-now" }, this.countText, this.timeText, this.snrText), this.endWord),
             this.slider),
-          el("div", { class: "dvz-options" }, this.speedSelect, this.loopButton)),
+          el("div", { class: "dvz-options" }, this.speedSelect, this.loopButton, this.linkButton)),
         this.stepHost),
       this.railHost);
     this.root = el("div", { class: "dvz", role: "group", tabindex: "-1" }, this.message, this.body);
@@ -229,6 +235,7 @@ class Player {
   // than before, not when it only hands our own report back; so nothing jumps.
   apply(options, fresh) {
     this.root.style.setProperty("--dvz-height", `${options.height || 560}px`);
+    this.linkButton.hidden = !options.link;
     this.wish(options, "step", (step) => {
       this.pause(false);
       this.reportedStep = step;
@@ -335,6 +342,27 @@ class Player {
   setLoop(on) {
     this.loop = on;
     this.loopButton.setAttribute("aria-pressed", String(on));
+  }
+
+  // The address of this very frame; by hand where the browser lets nobody write to the clipboard.
+  async copyLink() {
+    this.pause();
+    const address = new URL(window.location.href);
+    address.searchParams.set("step", String(Math.round(this.position)));
+    try {
+      await navigator.clipboard.writeText(address.href);
+    } catch {
+      window.prompt("Copy this link:", address.href);
+      return;
+    }
+    this.showCopied(true);
+    setTimeout(() => this.showCopied(false), COPIED_MS);
+  }
+
+  showCopied(done) {
+    this.linkButton.replaceChildren(icon(ICONS[done ? "done" : "link"], false));
+    this.linkButton.setAttribute("aria-label", done ? "Link copied" : COPY_LINK);
+    this.linkButton.title = done ? "Link copied" : COPY_LINK;
   }
 
   step(by, tell) {

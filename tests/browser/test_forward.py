@@ -1,0 +1,313 @@
+"""The Forward page in a real browser: from data to noise, and every view a link."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, WebSocket, expect
+
+from diffviz.schedules import SCHEDULES
+from diffviz.ui.configs import SCHEDULE_TEXT
+
+Open = Callable[..., Any]
+PATIENCE = 20_000  # milliseconds: a loaded machine may answer late
+READY = '.dvz[data-ready="true"]'
+
+
+@pytest.fixture
+def forward(new_page: Any, app_url: str, wait_idle: Callable[..., None]) -> Open:
+    """Opens the page: ``forward("data=digits", width=390)``."""
+
+    def opener(query: str = "", **options: Any) -> Any:
+        page = new_page(**options)
+        page.sent = []
+        page.on("websocket", lambda socket: listen(page, socket))
+        page.goto(f"{app_url}/forward{'?' + query if query else ''}")
+        page.locator(READY).wait_for(timeout=PATIENCE)
+        wait_idle(page)
+        return page
+
+    return opener
+
+
+def listen(page: Any, socket: WebSocket) -> None:
+    socket.on("framesent", lambda payload: page.sent.append(payload))
+
+
+def until(page: Page, condition: str, timeout: float = PATIENCE) -> None:
+    """Wait until a JavaScript condition on ``p``, the player, holds."""
+    page.wait_for_function(
+        f"(e) => {{ const p = e.__diffviz; return {condition}; }}",
+        arg=page.locator(".dvz").element_handle(),
+        timeout=timeout,
+    )
+
+
+def player(page: Page, name: str) -> Any:
+    return page.locator(".dvz").evaluate("(e, name) => e.__diffviz[name]", name)
+
+
+def query(page: Page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.evaluate("location.href")).query)
+
+
+def address_becomes(page: Page, wanted: dict[str, list[str]]) -> None:
+    end = time.monotonic() + PATIENCE / 1000
+    while query(page) != wanted and time.monotonic() < end:
+        page.wait_for_timeout(50)
+    assert query(page) == wanted
+
+
+def appears(page: Page, text: str) -> None:
+    page.get_by_text(text).first.wait_for(timeout=PATIENCE)
+
+
+def seen(page: Page) -> str:
+    """A digest of the pixels of the points."""
+    url = page.locator(".dvz-layer-front").evaluate("(e) => e.toDataURL()")
+    return hashlib.sha256(url.encode()).hexdigest()
+
+
+def gauge(page: Page) -> str:
+    return page.locator(".gauge").get_attribute("data-verdict") or ""
+
+
+def track(page: Page) -> dict[str, float]:
+    box = page.locator(".dvz-track").bounding_box()
+    assert box is not None
+    return dict(box)
+
+
+@pytest.fixture(autouse=True)
+def sound(request: pytest.FixtureRequest, serve: Any, app_url: str) -> Any:
+    """No test here may leave a traceback in the server's log."""
+    yield
+    log = serve.log("app.py")
+    assert "Traceback" not in log
+    assert "missing ScriptRunContext" not in log
+
+
+def assert_sound(page: Any) -> None:
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.errors == []
+
+
+def test_it_plays_to_noise_and_stops(forward: Open) -> None:
+    page = forward()
+    until(page, "p.frames === 51")
+    until(page, "p.playing || p.frame === 50")
+    until(page, "!p.playing && p.frame === 50")
+    appears(page, "The two ways agree.")
+    appears(page, "Each frame adds 20 noisings.")
+    address_becomes(page, {})
+    assert_sound(page)
+
+
+def test_keys_step_and_the_address_follows(forward: Open, wait_idle: Any) -> None:
+    page = forward("t=0.5")
+    until(page, "p.frame === 25 && !p.playing")
+    page.keyboard.press("ArrowRight")
+    until(page, "p.frame === 26")
+    appears(page, "at t = 0.52")
+    wait_idle(page)
+    address_becomes(page, {"t": ["0.52"]})
+    page.keyboard.press("Space")
+    until(page, "p.playing && p.frame > 27")
+    page.keyboard.press("Space")
+    until(page, "!p.playing")
+    assert_sound(page)
+
+
+def test_scrubbing_sends_nothing_until_the_hand_lets_go(forward: Open, wait_idle: Any) -> None:
+    page = forward("t=0.5")
+    box = track(page)
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    sent = len(page.sent)
+    frames = set()
+    for share in (0.3, 0.45, 0.6, 0.75):
+        page.mouse.move(box["x"] + share * box["width"], middle, steps=4)
+        page.wait_for_timeout(60)
+        frames.add(player(page, "frame"))
+    assert len(frames) == 4
+    assert len(page.sent) == sent
+    page.mouse.up()
+    frame = player(page, "frame")
+    appears(page, f"at t = {frame / 50:.2f}")
+    wait_idle(page)
+    assert float(query(page)["t"][0]) == pytest.approx(frame / 50)
+    assert player(page, "frame") == frame
+    assert_sound(page)
+
+
+def test_a_copied_address_shows_the_same_picture(forward: Open) -> None:
+    address = "data=spiral&schedule=cosine&T=200&how=jump&t=0.3&seed=5&follow=7"
+    first, second = forward(address), forward(address)
+    for page in (first, second):
+        until(page, "p.frame === 15 && !p.playing && p.follow === 7")
+        assert set(query(page)) == {"data", "schedule", "T", "how", "t", "seed", "follow"}
+        assert_sound(page)
+    assert seen(first) == seen(second)
+    other = forward(address.replace("how=jump", "how=walk"))
+    until(other, "p.frame === 15")
+    assert seen(other) != seen(first)
+
+
+def test_what_is_set_by_hand_can_be_copied(forward: Open, wait_idle: Any) -> None:
+    page = forward("t=0.4")
+    page.get_by_role("radio", name="A single jump").click()
+    page.get_by_role("radio", name="Smiley").click()
+    expect(page.locator(".dvz-title")).to_have_text("Smiley", timeout=PATIENCE)
+    wait_idle(page)
+    address_becomes(page, {"t": ["0.4"], "how": ["jump"], "data": ["smiley"]})
+    assert player(page, "frame") == 20
+    again = forward(urlsplit(page.evaluate("location.href")).query)
+    until(again, "p.frame === 20")
+    assert seen(again) == seen(page)
+
+
+def test_the_time_stays_when_the_number_of_frames_changes(forward: Open, wait_idle: Any) -> None:
+    page = forward("t=0.5&T=20")
+    until(page, "p.frame === 10 && p.frames === 21")
+    page.get_by_role("button", name="More", exact=True).click()
+    slider = page.get_by_role("slider", name="T (how many noisings)")
+    slider.press("End")
+    until(page, "p.frames === 51 && p.frame === 25")
+    wait_idle(page)
+    address_becomes(page, {"t": ["0.5"]})
+    assert_sound(page)
+
+
+def test_twenty_noisings_do_not_make_a_gaussian_but_a_thousand_do(forward: Open) -> None:
+    page = forward("T=20")
+    assert gauge(page) == "no"
+    expect(page.locator(".gauge")).to_contain_text(
+        "T = 20 noisings leave 90 % of the signal", timeout=PATIENCE
+    )
+    page = forward("T=1000")
+    assert gauge(page) == "yes"
+    expect(page.locator(".gauge")).to_contain_text(
+        "as close as two Gaussian samples are", timeout=PATIENCE
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [("two_gaussians", "lines"), ("moons", "points"), ("digits", "images"), ("fashion", "images")],
+)
+def test_every_kind_of_data(forward: Open, data: str, kind: str) -> None:
+    page = forward(f"data={data}&t=0.3")
+    page.locator(f".dvz-panel-{kind}").wait_for(timeout=PATIENCE)
+    page.locator(".gauge").wait_for(timeout=PATIENCE)
+    assert_sound(page)
+
+
+def test_images_jump_in_the_browser_and_the_strip_scrubs(forward: Open, wait_idle: Any) -> None:
+    page = forward("data=digits&how=jump&t=0.3")
+    page.locator(".dvz-panel-mix").wait_for(timeout=PATIENCE)
+    film = page.locator(".dvz-film").bounding_box()
+    page.mouse.click(film["x"] + 0.8 * film["width"], film["y"] + 20)
+    until(page, "p.frame > 35")
+    wait_idle(page)
+    assert float(query(page)["t"][0]) > 0.7
+    assert_sound(page)
+
+
+def test_every_schedule_renders(forward: Open, wait_idle: Any) -> None:
+    page = forward("t=0.5&schedule=custom")
+    menu = page.get_by_role("combobox", name="Schedule")
+    for name in [name for name in SCHEDULES if name != "custom"]:
+        menu.click()
+        page.get_by_role("option", name=SCHEDULE_TEXT[name].title, exact=True).click()
+        expect(menu).to_have_value(SCHEDULE_TEXT[name].title, timeout=PATIENCE)
+        wait_idle(page, quiet=100)
+        assert query(page).get("schedule", ["linear"]) == [name]
+        assert 0.4 < float(page.locator(".dvz-time").inner_text().split()[-1]) < 0.6
+        assert page.get_by_text("Drawn in units of").count() == (name in ("ve", "edm"))
+        assert gauge(page) in ("yes", "nearly")
+        assert_sound(page)
+
+
+def test_a_question_sets_the_page_up(forward: Open) -> None:
+    page = forward()
+    page.get_by_role("link", name="What do 20 noisings leave of the data?").click()
+    until(page, "p.frames === 21")
+    page.locator('.gauge[data-verdict="no"]').wait_for(timeout=PATIENCE)
+    address_becomes(page, {"T": ["20"]})
+    assert_sound(page)
+
+
+def test_nonsense_in_the_address_is_told_and_the_rest_counts(forward: Open) -> None:
+    page = forward("data=nothing&how=fly&t=7&follow=99999&T=abc&schedule=cosine")
+    told = " ".join(page.locator('[data-testid="stAlert"]').all_inner_texts())
+    for word in ("data=nothing", "how=fly", "t=7", "follow=99999", "T=abc"):
+        assert word in told
+    expect(page.locator(".dvz-title")).to_have_text("Two moons", timeout=PATIENCE)
+    expect(page.get_by_role("combobox", name="Schedule")).to_have_value("Cosine", timeout=PATIENCE)
+    assert_sound(page)
+
+
+def test_text_that_draws_nothing_keeps_the_last_view(forward: Open, wait_idle: Any) -> None:
+    page = forward("data=text&text=hi&t=0.1")
+    before = seen(page)
+    field = page.get_by_role("textbox", name="Text")
+    field.fill("   ")
+    field.press("Enter")
+    appears(page, "Until then this stays")
+    wait_idle(page)
+    assert seen(page) == before
+    assert_sound(page)
+
+
+def test_an_empty_drawing_and_a_bad_upload_are_told(forward: Open, wait_idle: Any) -> None:
+    page = forward("data=drawing&t=0.1")
+    appears(page, "Until then this stays: Two moons")
+    page = forward("data=picture&t=0.1")
+    appears(page, "Until then this stays: Two moons")
+    page.get_by_role("button", name="Choose a picture").click()
+    upload = page.locator('input[type="file"]')
+    upload.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"not a picture"})
+    appears(page, "not an image")
+    assert_sound(page)
+
+
+def test_an_uploaded_picture_is_noised_both_ways(forward: Open, wait_idle: Any) -> None:
+    page = forward("data=picture&t=0.2")
+    page.get_by_role("button", name="Choose a picture").click()
+    pixels = np.zeros((200, 256, 3), np.uint8)
+    pixels[:, :, 0] = np.arange(256)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    page.locator('input[type="file"]').set_input_files(
+        {"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+    )
+    page.locator(".dvz-panel-images").wait_for(timeout=PATIENCE)
+    wait_idle(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="A single jump").click()
+    page.locator(".dvz-panel-mix").wait_for(timeout=PATIENCE)
+    assert_sound(page)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1440, 900, "light"), (1024, 768, "dark"), (390, 844, "light")]
+)
+def test_it_fits(forward: Open, width: int, height: int, scheme: str) -> None:
+    page = forward("t=0.3", width=width, height=height, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".dvz-transport").bounding_box()
+    assert box["y"] + box["height"] <= height
+    if width == 1440:
+        assert page.locator(".gauge").bounding_box()["y"] < 100
+        words = page.get_by_text("The two ways agree.").bounding_box()
+        assert words["y"] + words["height"] <= height
+    assert_sound(page)

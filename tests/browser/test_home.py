@@ -1,0 +1,88 @@
+"""The Home page in a real browser: it moves, and leads on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+READY = '.dvz[data-ready="true"]'
+
+
+@pytest.fixture
+def home(new_page: Any, app_url: str, wait_idle: Callable[..., None]) -> Callable[..., Any]:
+    """Opens the front page in a window of a given size."""
+
+    def opener(**options: Any) -> Any:
+        page = new_page(**options)
+        page.goto(app_url)
+        page.locator(READY).wait_for(timeout=20_000)
+        wait_idle(page)
+        return page
+
+    return opener
+
+
+def until(page: Any, condition: str) -> None:
+    page.wait_for_function(
+        f"(e) => {{ const p = e.__diffviz; return {condition}; }}",
+        arg=page.locator(".dvz").element_handle(),
+        timeout=20_000,
+    )
+
+
+def test_it_plays_again_and_again(home: Any, serve: Any) -> None:
+    page = home()
+    until(page, "p.playing && p.frame > 2")
+    expect(page.get_by_role("button", name="Loop")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Space")
+    until(page, "!p.playing")
+    page.keyboard.press("End")
+    until(page, "p.frame === p.frames - 1")
+    page.keyboard.press("Space")
+    until(page, "p.playing && p.frame > 0 && p.frame < p.frames - 1")
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.errors == []
+    assert "Traceback" not in serve.log("app.py")
+
+
+def test_it_waits_for_those_who_want_less_motion(home: Any) -> None:
+    page = home(reduced_motion="reduce")
+    page.wait_for_timeout(300)
+    until(page, "!p.playing && p.frame === 0")
+
+
+def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
+    page = home()
+    for link in ("Forward: take data apart", "Schedules: how fast", "Reverse: the way back"):
+        page.get_by_role("link", name=link).click()
+        title = page.get_by_role("heading", level=1, name=link.split(":")[0])
+        title.wait_for(timeout=20_000)
+        page.get_by_role("link", name="Home").click()
+        page.get_by_role("heading", level=1, name="See diffusion").wait_for(timeout=20_000)
+    assert page.errors == []
+
+
+def test_pictures_are_drawn_and_described(home: Any) -> None:
+    page = home()
+    pictures = page.locator(".st-key-home_cards img")
+    expect(pictures).to_have_count(3)
+    for k in range(3):
+        assert pictures.nth(k).get_attribute("alt")
+        assert pictures.nth(k).evaluate("(e) => e.complete && e.naturalWidth > 0")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(1440, 900, "light"), (1024, 768, "dark"), (390, 844, "dark")]
+)
+def test_it_fits(home: Any, width: int, height: int, scheme: str) -> None:
+    page = home(width=width, height=height, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".dvz-transport").bounding_box()
+    assert box["y"] + box["height"] <= height
+    if width == 1440:
+        for link in page.get_by_role("link", name="back").all():
+            assert link.bounding_box()["y"] < height
+    assert page.errors == []
