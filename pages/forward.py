@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from diffviz.ui import controls, forward_run, gauge, links, theme
+from diffviz.ui.forward_place import find_place, keep_place
 from diffviz.ui.player import player
 from diffviz.ui.waiting import wait_for
-
-TIME = replace(links.number("t", 1.0, 0.0, 1.0), shared=False)
 
 # Wide: chips, then all other controls in one row, the gauge at the right.  Narrow: the gauge below
 # the player; on a phone the controls too.
@@ -30,10 +27,11 @@ _CSS = """
   .st-key-controls > div:first-child > div {flex-wrap: nowrap;}
   .st-key-controls .st-key-data {min-width: 0; flex: 0 1 auto;}
   div:has(> .st-key-forward_gauge) {order: 2;}
-  .st-key-forward_more, div:has(> .st-key-page_questions) {order: 3;}
+  div:has(> .st-key-forward_more), div:has(> .st-key-page_questions) {order: 3;}
 }
 @media (max-width: 640px) {
   .st-key-forward_top > div:has(.st-key-controls) {order: 1;}
+  .st-key-controls > div:first-child > div {flex-wrap: wrap;}
 }
 </style>
 """
@@ -68,7 +66,8 @@ with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="
     with st.container(width="content", key="forward_gauge"):
         card = st.empty()
         end = wait_for(lambda _: forward_run.ending(data, schedule), "Measuring the end", card)
-        card.html(gauge.ending_html(end, schedule.T if schedule.discrete else None, theme.palette()))
+        T = schedule.T if schedule.discrete else None
+        card.html(gauge.ending_html(end, T, theme.palette()))
 
 picture = st.container()
 with st.container(key="forward_more"), st.popover("More controls", icon=":material/tune:"):
@@ -76,45 +75,21 @@ with st.container(key="forward_more"), st.popover("More controls", icon=":materi
 
 
 @st.fragment
-def show(config: forward_run.ForwardConfig, items: int) -> None:
+def show(config: forward_run.ForwardConfig) -> None:
     """Show the run; letting go of the time reruns only this."""
-    times = forward_run.frame_times(config.data, config.schedule).tolist()
-    point = links.whole("follow", -1, -1, items - 1, shared=False)
-    t, follow = links.value(TIME), links.value(point)
-    links.complaints("t", "follow")
-    frame, key = forward_run.frame_at(config, t), mounted(t)
+    asked = find_place(config)
     place, bar = st.container(), st.empty()
     buffer = wait_for(lambda _: forward_run.run(config), "Noising", bar)
     with place:
         result = player(
-            buffer,
-            key=key,
-            step=frame if t < 1 or has_reported(key) else None,
-            follow=follow if 0 <= follow < items else None,
-            height=600,
+            buffer, key=asked.key, step=asked.step, follow=asked.follow, link="t", height=600
         )
-    if result.step is not None and result.step != frame:
-        frame, t = result.step, times[result.step]
-    links.keep(TIME, t)
-    links.keep(point, -1 if result.follow is None else result.follow)
-    st.session_state["_forward"] = (t, key)
-    st.markdown(forward_run.in_words(config, frame))
+    st.markdown(forward_run.in_words(config, keep_place(config, asked, result)))
     links.sync()
 
 
-def mounted(t: float) -> str:
-    """The player's key: a new one, which plays from the start, where a link asks for a time."""
-    before, key = st.session_state.get("_forward", (t, "forward-0"))
-    return str(key) if t == before else f"forward-{int(key.split('-')[1]) + 1}"
-
-
-def has_reported(key: str) -> bool:
-    """Whether the player with this key has told of a step yet."""
-    return (st.session_state.get(key) or {}).get("step") is not None
-
-
 with picture:
-    show(forward_run.ForwardConfig(data, schedule, way, seed), data.n)
+    show(forward_run.ForwardConfig(data, schedule, way, seed))
 
 theme.questions(
     [

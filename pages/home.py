@@ -48,7 +48,7 @@ with left:
     place, bar = st.container(), st.empty()
     buffer = wait_for(lambda _: home_run.there_and_back(), "Noising a word", bar)
     with place:
-        player(buffer, key="home", loop=True, link=False)
+        player(buffer, key="home", loop=True, link=None)
     st.markdown(
         r"Nothing here is faked: 2,000 points go into noise by "
         r"$x_t = \alpha_t x_0 + \sigma_t \varepsilon$, and an exact denoiser brings them back."

@@ -40,7 +40,8 @@ def show(asked: RunConfig) -> None:
     """Show the run; what is chosen in the player reruns only this."""
     notes, picture, bar, move = st.container(), st.container(), st.empty(), st.container()
     left, right = st.columns(2, gap="large")
-    with right:
+    with left:
+        cost = st.container()
         points = reverse_controls.choose_exact_for(asked.data)
     with notes:
         run = reverse_controls.afford(replace(asked, points=points))
@@ -66,7 +67,7 @@ def show(asked: RunConfig) -> None:
         own = wait_for(lambda watch: shown(still, watch), "The run without the moved point", bar)
         with move:
             tell_moved(run, made, own)
-    left.markdown(reverse_words.about_run(run, made))
+    cost.markdown(reverse_words.about_run(run, made))
     if run.data.kind == "image":
         left.html(reverse_words.pairs_html(run, made))
     right.markdown(reverse_words.about_ends(run, made))

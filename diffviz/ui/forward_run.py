@@ -46,6 +46,7 @@ __all__ = [
     "frame_at",
     "frame_times",
     "in_words",
+    "items",
     "run",
 ]
 
@@ -110,8 +111,10 @@ def frame_times(data: DataConfig, schedule: ScheduleConfig) -> Tensor:
     path, most = schedule.build(), _most_frames(data)
     wanted = _FRAMES_1D if data.kind == "1-D" else _FRAMES
     if isinstance(path, DiscreteVP):
-        count = min(path.T if path.T <= _ALL_UP_TO else _divisor(path.T, wanted), most)
-        return (torch.linspace(0, path.T, count + 1, dtype=torch.float64)).round() / path.T
+        noisings = path.T
+        few = noisings <= min(_ALL_UP_TO, most)
+        count = noisings if few else _divisor(noisings, wanted, most)
+        return torch.linspace(0, noisings, count + 1, dtype=torch.float64).round() / noisings
     u = torch.linspace(0, 1, min(wanted, most) + 1, dtype=torch.float64)
     even = path.t_at_log_snr(0.0).item()
     return u ** (math.log(even) / math.log(_EARLY_SHARE)) if even < _EARLY else u
@@ -122,15 +125,21 @@ def frame_at(config: ForwardConfig, t: float) -> int:
     return int((frame_times(config.data, config.schedule) - t).abs().argmin())
 
 
-def _divisor(T: int, wanted: int) -> int:
-    """The number of frames, 50 to 100, that divides T evenly and is nearest to what is wanted."""
-    exact = [n for n in range(100, 49, -1) if T % n == 0]
-    return min(exact, key=lambda n: abs(n - wanted), default=wanted)
+def _divisor(T: int, wanted: int, most: int) -> int:
+    """How many even strides of T noisings come nearest to what is wanted, without too few."""
+    most = min(most, 100)
+    exact = [n for n in range(most, most // 2 - 1, -1) if n and T % n == 0]
+    return min(exact, key=lambda n: abs(n - wanted), default=min(wanted, most))
 
 
 def _shown(data: DataConfig) -> DataConfig:
     """The data that are drawn: all points, and no more images than one can look at."""
     return replace(data, n=min(data.n, _SHOWN)) if data.kind == "image" else data
+
+
+def items(data: DataConfig) -> int:
+    """How many points or images are drawn."""
+    return _shown(data).n
 
 
 def _most_frames(data: DataConfig) -> int:

@@ -88,7 +88,7 @@ def ending_html(end: Terminal, T: int | None, colors: Palette) -> str:
     style = "; ".join(f"--gauge-{name}: {value}" for name, value in variables.items())
     rows = (
         _Row(
-            "Distance to it",
+            "Distance to N(0, I)",
             f"{end.distance:.3f}",
             end.ratio / _FLOORS,
             1 / _FLOORS,

@@ -42,7 +42,7 @@ def there_and_back() -> bytes:
     schedule, x_0 = Cosine(), WORD.load()
     generator = torch.Generator().manual_seed(0)
     t = torch.linspace(0, 1, _FRAMES + 1, dtype=torch.float64) ** 1.6
-    t = (t * schedule.T).round().unique() / schedule.T
+    t = torch.unique((t * schedule.T).round()) / schedule.T
     eps = torch.randn(x_0.shape, generator=generator)
     out = [jump(schedule, x_0, time, eps) for time in t.tolist()]
     states = DDIM().iterate(Exact(Empirical(x_0), schedule), schedule, t.flip(0), out[-1])

@@ -44,7 +44,7 @@ from diffviz.ui.player import (
     Term,
     encode,
 )
-from diffviz.ui.waiting import Watch, ignore
+from diffviz.ui.waiting import Watch, ignore, work_alone
 
 __all__ = [
     "MAX_FRAMES",
@@ -378,17 +378,23 @@ def neighbours(source: tuple[DataConfig, bool]) -> float:
 def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     schedule = run.schedule.build()
     carrier = run.sampler if _is_deterministic(run.sampler.build()) else SamplerConfig("ddim")
-    source, empirical = _source(*run.source), run.source[1]
+    backdrop = [
+        _HELPERS.submit(density, run.source, run.stops),
+        _HELPERS.submit(arrows, run.source, run.stops, run.arrows),
+        _HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0)),
+    ]
+    heat, field, mesh = (part.result() for part in backdrop)
+    source = _source(*run.source)
     return Points(
         run.data.title,
         _drawn(trajectory.x_t, schedule, trajectory.t),
         stage.LIMITS,
         badge="exact",
         x_0=trajectory.x_0.numpy(),
-        data=source.points.numpy() if empirical and isinstance(source, Empirical) else None,
-        field=arrows(run.source, run.stops, run.arrows),
-        density=density(run.source, run.stops),
-        mesh=warped_grid(run.source, run.stops, replace(carrier, seed=0)),
+        data=source.points.numpy() if isinstance(source, Empirical) else None,
+        field=field,
+        density=heat,
+        mesh=mesh,
         scale=_scale(schedule, trajectory.t),
         field_label="Flow" if run.arrows == "flow" else "Score",
         density_label="Density pₜ",
@@ -491,18 +497,14 @@ def _ends(run: RunConfig, trajectory: Trajectory) -> Ends:
     x, points = trajectory.x_t[-1], reference(*run.source).flatten(1)
     nearest, distance = _nearest(x.flatten(1), points)
     gap = neighbours(run.source)
-    last = (
-        trajectory.sigma[-2].item()
-        if len(trajectory) <= run.sampler.steps
-        else (run.schedule.build().at(run.stops.grid()[-2].item())[1])
-    )
+    last_stop = run.stops.grid()[-2].item()
     return Ends(
         x.numpy(),
         nearest.numpy(),
         distance.numpy(),
         neighbours=gap,
         on_a_point=float((distance <= _ON_A_POINT * gap + 1e-6).float().mean()),
-        last_sigma=last,
+        last_sigma=run.schedule.build().at(last_stop)[1],
     )
 
 
@@ -519,9 +521,7 @@ def _distances(x: Tensor, points: Tensor) -> Tensor:
 # Small parts ------------------------------------------------------------------------------------
 
 _CORES = min(os.cpu_count() or 1, 4)
-_HELPERS = ThreadPoolExecutor(
-    _CORES, "diffviz-part", initializer=torch.set_num_threads, initargs=(1,)
-)
+_HELPERS = ThreadPoolExecutor(_CORES, "diffviz-part", initializer=work_alone)
 
 
 class _Shared(Denoiser):

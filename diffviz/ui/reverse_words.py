@@ -45,10 +45,10 @@ def about_ends(run: RunConfig, shown: Shown) -> str:
             f"places: {mean} on average from the nearest true sample, where true samples are {gap} "
             "apart."
         )
-    apart = f", where neighbours are {gap} apart" if ends.neighbours else ""
+    apart = f" (neighbours are {gap} apart)" if ends.neighbours else ""
     why = (
-        "The exact denoiser of a finite set is a mean of that set, weighted by nearness: as sigma "
-        f"goes to 0, all weight falls on one {thing}."
+        "The exact denoiser of a finite set is its mean weighted by nearness: as sigma goes to 0, "
+        f"one {thing} gets all weight."
     )
     if ends.on_a_point >= _ALL:
         return (
@@ -56,8 +56,8 @@ def about_ends(run: RunConfig, shown: Shown) -> str:
             f"{most} at most{apart}. {why}"
         )
     return (
-        f"**Memorisation, blurred.** Runs end {mean} from a training {thing} on average{apart}, "
-        f"since the last step, from sigma = {_number(ends.last_sigma)}, still blends several. "
+        f"**Memorisation, blurred.** Runs end {mean} from a training {thing} on average{apart}: "
+        f"the last step, from sigma = {_number(ends.last_sigma)}, still blends several. "
         f"{why}{_hint(run)}"
     )
 
@@ -95,7 +95,8 @@ def pairs_html(run: RunConfig, shown: Shown) -> str:
 def _hint(run: RunConfig) -> str:
     if run.sampler.spacing in ("log_snr", "karras"):
         return ""
-    return f" Try the spacing “{SPACING_TEXT['log_snr'].title}”."
+    finer = "karras" if run.schedule.name in ("ve", "edm") else "log_snr"
+    return f" Try spacing “{SPACING_TEXT[finer].title}”."
 
 
 def _strip(images: NDArray[np.float32]) -> str:

@@ -153,6 +153,10 @@ _CSS = """
   padding-left: 6.5rem;
 }
 .st-key-page_header p {line-height: 1.35;}
+@media (min-width: 641px) and (max-width: 1180px) {
+  .st-key-page_header {flex-wrap: nowrap !important; gap: 1rem !important;}
+  .st-key-page_header > :nth-child(2) {min-width: 0 !important; flex: 1 1 auto;}
+}
 /* What is read is at least 15 px, also in widgets. */
 [data-testid="stWidgetLabel"] p, [data-testid="stButtonGroup"] p, [data-testid="stPopoverButton"] p,
 [data-testid="stButton"] p, [data-testid="stSelectbox"] input, [data-testid="stNumberInput"] input,

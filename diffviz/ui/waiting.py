@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 import torch
 from streamlit.delta_generator import DeltaGenerator
 
-__all__ = ["Stopped", "Watch", "ignore", "wait_for"]
+__all__ = ["Stopped", "Watch", "ignore", "wait_for", "work_alone"]
 
 R = TypeVar("R")
 Watch: TypeAlias = Callable[[float], None]
@@ -28,9 +28,18 @@ WORKERS = 3
 PATIENCE = 0.4  # seconds before a bar is shown
 BEAT = 0.12  # seconds between two looks at it
 
-# One thread for each piece of work: torch's own threads wait for each other at every operation,
-# which costs more than it saves as soon as others use the same cores.
-_POOL = ThreadPoolExecutor(WORKERS, "diffviz-run", initializer=torch.set_num_threads, initargs=(1,))
+
+def work_alone() -> None:
+    """Set up a thread of a pool for torch: one thread for each piece of work, no denormal numbers.
+
+    Torch's own threads wait for each other at every operation, which costs more than it saves as
+    soon as others use the same cores; weights that underflow would slow down every product.
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+_POOL = ThreadPoolExecutor(WORKERS, "diffviz-run", initializer=work_alone)
 
 
 class Stopped(Exception):

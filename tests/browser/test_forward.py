@@ -126,6 +126,20 @@ def test_keys_step_and_the_address_follows(forward: Open, wait_idle: Any) -> Non
     assert_sound(page)
 
 
+def test_a_pause_stays_where_it_is(forward: Open, wait_idle: Any) -> None:
+    page = forward()
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    until(page, "p.playing && p.frame > 3")
+    page.keyboard.press("Space")
+    until(page, "!p.playing")
+    frame = player(page, "frame")
+    appears(page, f"at t = {frame / 50:.2f}")
+    wait_idle(page)
+    assert 3 < player(page, "frame") == frame < 50
+    assert_sound(page)
+
+
 def test_scrubbing_sends_nothing_until_the_hand_lets_go(forward: Open, wait_idle: Any) -> None:
     page = forward("t=0.5")
     box = track(page)

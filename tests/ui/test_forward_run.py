@@ -53,6 +53,12 @@ def test_frames_of_a_chain_are_noisings_of_it(T: int, frames: int) -> None:
     assert t[-1] == 1
 
 
+def test_a_large_picture_has_fewer_frames_in_even_strides() -> None:
+    assert len(frame_times(picture(), LINEAR)) == 26
+    assert len(frame_times(picture(), ScheduleConfig("linear", 90))) == 31
+    assert len(frame_times(picture(), ScheduleConfig("linear", 20))) == 21
+
+
 @pytest.mark.parametrize("T", [101, 997])
 def test_a_chain_without_even_strides_still_has_its_own_times(T: int) -> None:
     t = frame_times(MOONS, ScheduleConfig("cosine", T))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypedDict
 
 import streamlit as st
 
@@ -143,7 +143,7 @@ def player(
     follow: int | None = None,
     autoplay: bool = True,
     loop: bool = False,
-    link: bool = True,
+    link: Literal["step", "t"] | None = "step",
     height: int = 560,
 ) -> Result:
     """Mount the player and return what was last chosen in it.
@@ -160,7 +160,8 @@ def player(
         follow: the item to follow; None leaves it to the player.
         autoplay: play once mounted (never under ``prefers-reduced-motion``).
         loop: start again at the end.
-        link: offer a link to the step that is shown, as ``step`` in the page's address.
+        link: offer a link to what is shown, by this parameter of the page's address: the frame's
+            number, or its time; None offers none.
         height: pixels, on a screen wide enough for the rail to stand beside the panels.
 
     Raises:

@@ -235,7 +235,8 @@ class Player {
   // than before, not when it only hands our own report back; so nothing jumps.
   apply(options, fresh) {
     this.root.style.setProperty("--dvz-height", `${options.height || 560}px`);
-    this.linkButton.hidden = !options.link;
+    this.link = options.link;
+    this.linkButton.hidden = !this.link;
     this.wish(options, "step", (step) => {
       this.pause(false);
       this.reportedStep = step;
@@ -348,7 +349,9 @@ class Player {
   async copyLink() {
     this.pause();
     const address = new URL(window.location.href);
-    address.searchParams.set("step", String(Math.round(this.position)));
+    const frame = Math.round(this.position);
+    const place = this.link === "t" ? Number(this.run.clock.t[frame].toFixed(6)) : frame;
+    address.searchParams.set(this.link, String(place));
     try {
       await navigator.clipboard.writeText(address.href);
     } catch {

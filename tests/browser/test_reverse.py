@@ -1,0 +1,292 @@
+"""The Reverse page in a real browser."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Page, WebSocket, expect
+
+from diffviz.samplers import SAMPLERS
+
+Open = Callable[..., Page]
+QUICK: dict[str, object] = {"n": 250, "samples": 200, "steps": 10}
+
+
+@pytest.fixture
+def open_reverse(app_url: str, new_page: Any, wait_idle: Any) -> Open:
+    """Opens the page: ``open_reverse(step=5, sampler="heun", _width=390)``."""
+
+    def opener(quick: bool = True, **query: object) -> Page:
+        context = {key[1:]: query.pop(key) for key in list(query) if key.startswith("_")}
+        page: Page = new_page(**context)
+        page.sent = []  # type: ignore[attr-defined]
+        page.on("websocket", lambda socket: listen(page, socket))
+        asked = {**(QUICK if quick else {}), **query}
+        page.goto(f"{app_url}/reverse?{urlencode(asked)}")
+        ready(page)
+        wait_idle(page)
+        return page
+
+    return opener
+
+
+def listen(page: Any, socket: WebSocket) -> None:
+    socket.on("framesent", lambda payload: page.sent.append(payload))
+
+
+def ready(page: Page) -> None:
+    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible(timeout=60_000)
+
+
+def state(page: Page) -> dict[str, Any]:
+    """What the player says of itself."""
+    names = ["frame", "frames", "playing", "follow", "layers"]
+    return page.locator(".dvz").evaluate(
+        "(e, names) => Object.fromEntries(names.map((n) => [n, e.__diffviz[n]]))", names
+    )
+
+
+def until(page: Page, condition: str, timeout: float = 15) -> None:
+    """Wait until a JavaScript condition on ``p``, the player, holds, be it mounted anew or not."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if page.locator(".dvz").evaluate(
+            f"(e) => {{ const p = e.__diffviz; return {condition}; }}"
+        ):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{condition} did not come true: {state(page)}")
+
+
+def redraw(page: Page) -> None:
+    """Draw the same frame once more."""
+    for _ in range(2):
+        page.locator('[data-layer="trails"]').click()
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(200)
+
+
+def pixels(page: Page) -> list[str]:
+    """Every canvas of the player as a picture."""
+    return page.locator(".dvz").evaluate(
+        "(e) => [...e.querySelectorAll('canvas')].map((c) => c.toDataURL())"
+    )
+
+
+def text(page: Page) -> str:
+    return page.get_by_test_id("stMain").inner_text()
+
+
+def place(page: Page, item: int, frame: int = 0) -> tuple[float, float]:
+    """Where a point is on the screen."""
+    box = page.locator(".dvz-stage").bounding_box()
+    assert box is not None
+    x, y = page.locator(".dvz").evaluate("(e, [i, k]) => e.__diffviz.place(0, i, k)", [item, frame])
+    return box["x"] + x, box["y"] + y
+
+
+def no_trouble(page: Any, serve: Any) -> None:
+    assert page.errors == []
+    assert "Traceback" not in serve.log("app.py")
+
+
+def test_it_plays_from_noise_to_data_and_says_what_it_cost(open_reverse: Open, serve: Any) -> None:
+    page = open_reverse()
+    until(page, "p.frame === p.frames - 1 && !p.playing")
+    expect(page).to_have_url(re.compile(r"[?&]step=10\b"))
+    assert re.search(r"10 evaluations of the exact denoiser, .* on this machine", text(page))
+    assert "training point" in text(page)
+    assert page.locator(".dvz-badge-exact").count() == 1
+    no_trouble(page, serve)
+
+
+def test_scrubbing_sends_nothing_until_the_hand_lets_go(open_reverse: Open) -> None:
+    page = open_reverse(step=3)
+    box = page.locator(".dvz-track").bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 20, middle)
+    page.mouse.down()
+    sent = len(page.sent)  # type: ignore[attr-defined]
+    seen = set()
+    for share in (0.2, 0.4, 0.6, 0.8, 0.7):
+        page.mouse.move(box["x"] + share * box["width"], middle, steps=3)
+        page.wait_for_timeout(60)
+        seen.add(state(page)["frame"])
+    assert len(seen) >= 4
+    assert len(page.sent) == sent  # type: ignore[attr-defined]
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(rf"[?&]step={state(page)['frame']}\b"))
+
+
+def test_keys_step_and_a_copied_address_shows_the_same_picture(
+    open_reverse: Open, new_page: Any, wait_idle: Any, serve: Any
+) -> None:
+    page = open_reverse(step=4, seed=3, follow=7, sampler="ddpm")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    until(page, "p.frame === 6")
+    expect(page).to_have_url(re.compile(r"[?&]step=6\b"))
+    wait_idle(page)
+    other = new_page()
+    other.goto(page.url)
+    ready(other)
+    wait_idle(other)
+    assert state(other) == state(page)
+    assert state(other)["frame"] == 6
+    assert state(other)["follow"] == 7
+    redraw(page)
+    redraw(other)
+    assert pixels(other) == pixels(page)
+    no_trouble(other, serve)
+
+
+def test_digits_end_on_data_points_and_the_page_says_memorisation(
+    open_reverse: Open, serve: Any
+) -> None:
+    page = open_reverse(quick=False, data="digits", step=50)
+    said = text(page)
+    found = re.search(r"Memorisation\. Every run ends on a training image: ([\d.]+) away", said)
+    assert found, said
+    assert float(found[1]) < 0.01
+    assert "weighted by nearness" in said
+    assert page.get_by_alt_text("The training image nearest to each").is_visible()
+    no_trouble(page, serve)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_renders(open_reverse: Open, serve: Any, name: str) -> None:
+    page = open_reverse(sampler=name, step=5, follow=1, steps=8)
+    assert state(page)["frames"] == 9
+    assert page.locator(".dvz-formula").inner_text().count("=") >= 1
+    layers = {"points", "trails", "x_0", "data", "field", "density", "contours", "mesh"}
+    assert set(state(page)["layers"]) == layers
+    no_trouble(page, serve)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"schedule": "ve", "spacing": "karras"},
+        {"schedule": "edm", "sampler": "heun"},
+        {"schedule": "linear", "T": 2, "steps": 2},
+        {"steps": 1, "sampler": "dpmpp_2m"},
+        {"data": "two_gaussians", "exact_for": "density"},
+        {"data": "fashion", "samples": 4},
+    ],
+    ids=lambda query: "-".join(str(v) for v in query.values()),
+)
+def test_other_paths_and_data_render(
+    open_reverse: Open, serve: Any, query: dict[str, object]
+) -> None:
+    page = open_reverse(**query)
+    until(page, "p.frame === p.frames - 1")
+    no_trouble(page, serve)
+
+
+def test_a_thousand_steps_are_thinned_and_the_page_says_so(open_reverse: Open, serve: Any) -> None:
+    page = open_reverse(steps=1000, samples=50, step=100)
+    assert state(page)["frames"] == 101
+    assert "Of 1,001 stops, 101 are shown" in text(page)
+    assert "1,000 evaluations" in text(page)
+    no_trouble(page, serve)
+
+
+def test_a_moved_start_is_run_anew_and_can_be_put_back(open_reverse: Open, wait_idle: Any) -> None:
+    page = open_reverse(step=1)
+    page.keyboard.press("Home")
+    until(page, "p.frame === 0")
+    wait_idle(page)
+    page.mouse.click(*place(page, 5))
+    expect(page).to_have_url(re.compile("follow="))
+    wait_idle(page)
+    item = state(page)["follow"]
+    before = place(page, item, 10)
+    x, y = place(page, item)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 120, y - 40, steps=5)
+    page.mouse.up()
+    expect(page.get_by_text(f"Point {item} starts where you put it")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"moved={item}%2C"))
+    wait_idle(page)
+    now = place(page, item)
+    assert abs(now[0] - x - 120) < 3
+    assert abs(now[1] - y + 40) < 3
+    assert place(page, item, 10) != before
+    page.get_by_role("button", name="Put it back").click()
+    expect(page.get_by_text("starts where you put it")).to_have_count(0)
+    wait_idle(page)
+    assert "moved" not in page.url
+    assert place(page, item, 10) == before
+
+
+def test_another_seed_keeps_the_step_and_changes_the_picture(
+    open_reverse: Open, wait_idle: Any
+) -> None:
+    page = open_reverse(step=8)
+    before = pixels(page)
+    page.get_by_role("button", name="More", exact=False).nth(2).click()
+    page.get_by_label("Seed of the noise").fill("12")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("seed=12"))
+    wait_idle(page)
+    assert state(page)["frame"] == 8
+    assert pixels(page) != before
+
+
+def test_more_steps_keep_the_share_of_the_way(open_reverse: Open, wait_idle: Any) -> None:
+    page = open_reverse(step=10)
+    slider = page.get_by_role("slider", name="Steps")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("steps=12"))
+    wait_idle(page)
+    assert state(page) | {"layers": None} == {
+        "frame": 12,
+        "frames": 13,
+        "playing": False,
+        "follow": None,
+        "layers": None,
+    }
+
+
+def test_a_question_sets_the_page_up_and_plays(open_reverse: Open, wait_idle: Any) -> None:
+    page = open_reverse(step=10)
+    page.get_by_text("Ten steps only").click()
+    expect(page).to_have_url(re.compile("dpmpp_2m"))
+    until(page, "p.playing || p.frame > 0")
+    until(page, "p.frame === 10")
+    wait_idle(page)
+
+
+def test_nonsense_in_the_address_is_said_in_place(open_reverse: Open, serve: Any) -> None:
+    page = open_reverse(
+        sampler="ddmp", steps="many", moved="1,2", follow=10**6, step=400, arrows="x", spacing="y"
+    )
+    said = " ".join(alert.inner_text() for alert in page.get_by_test_id("stAlert").all())
+    for name in ("sampler=ddmp", "steps=many", "moved=1,2", "follow=1000000", "step=400"):
+        assert name in said
+    assert "arrows=x" in said
+    assert state(page)["frames"] == 51
+    no_trouble(page, serve)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
+def test_nothing_spills_over(open_reverse: Open, width: int, height: int) -> None:
+    page = open_reverse(step=5, _width=width, _height=height)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".dvz").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+    if width == 1440:
+        assert box["y"] + box["height"] <= height
+        cost = page.get_by_text(re.compile("evaluations")).first.bounding_box()
+        assert cost is not None
+        assert cost["y"] + cost["height"] <= height

@@ -1,0 +1,247 @@
+"""Reverse runs from configs to buffers: what they hold, what they say, and that they repeat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from diffviz.samplers import SAMPLERS
+from diffviz.schedules import SCHEDULES
+from diffviz.ui import reverse_run, reverse_words, stage
+from diffviz.ui.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
+from diffviz.ui.player import decode
+from diffviz.ui.reverse_run import RunConfig, Stops, affordable, shown, simulate
+from diffviz.ui.waiting import Stopped
+
+
+def small(**changes: Any) -> RunConfig:
+    sampler = changes.pop("sampler", SamplerConfig(steps=6))
+    data = changes.pop("data", DataConfig("moons", n=60))
+    return RunConfig(data, sampler=sampler, samples=changes.pop("samples", 25), **changes)
+
+
+def digits(steps: int = 30) -> RunConfig:
+    return small(data=DataConfig("digits", n=200), samples=6, sampler=SamplerConfig(steps=steps))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 6])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_is_shown_with_every_layer(name: str, steps: int) -> None:
+    result = shown(small(sampler=SamplerConfig(name, steps=steps)))
+    header, arrays = decode(result.buffer)
+    panel = header["panels"][0]
+    wanted = {"x_t", "x_0", "data", "field", "density", "mesh"}
+    assert wanted <= set(panel["arrays"])
+    assert panel["badge"] == "exact"
+    assert arrays[panel["arrays"]["x_t"]].shape == (steps + 1, 25, 2)
+    assert header["clock"]["direction"] == "reverse"
+    assert header["rail"]["step"]["steps"] == steps
+    assert result.evaluations >= steps
+    assert result.sentence
+
+
+@pytest.mark.parametrize("spacing", ["trailing", "karras", "log_snr"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_every_path_is_shown(name: str, spacing: str) -> None:
+    run = small(schedule=ScheduleConfig(name), sampler=SamplerConfig(steps=5, spacing=spacing))
+    header, arrays = decode(shown(run).buffer)
+    x_t = arrays[header["panels"][0]["arrays"]["x_t"]]
+    assert 0.6 < x_t[0].std() < 1.4, "drawn in units in which the starting noise stays in sight"
+    assert ("scale" in header["panels"][0]["arrays"]) == (name in ("ve", "edm"))
+
+
+@pytest.mark.parametrize("sampler", ["heun", "euler_maruyama", "langevin"])
+def test_one_step_over_the_widest_path_can_be_drawn(sampler: str) -> None:
+    run = small(schedule=ScheduleConfig("ve"), sampler=SamplerConfig(sampler, steps=1))
+    assert decode(shown(run).buffer)[0]["clock"]["frames"] == 2
+
+
+def test_two_noisings_make_two_steps() -> None:
+    run = small(schedule=ScheduleConfig(T=2), sampler=SamplerConfig(steps=2))
+    assert shown(run).frames == 3
+
+
+def test_the_same_config_gives_the_same_bytes_and_another_seed_others() -> None:
+    run = small(sampler=SamplerConfig("ddpm", steps=6, seed=1))
+    first = shown.__wrapped__(run) if hasattr(shown, "__wrapped__") else shown(run)
+    assert shown(run).buffer == first.buffer
+    other = shown(replace(run, sampler=replace(run.sampler, seed=2)))
+    assert decode(other.buffer)[0]["id"] != decode(first.buffer)[0]["id"]
+
+
+def test_sharing_the_batch_between_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = small(samples=7)
+    shared = simulate(run)[0].x_t
+    monkeypatch.setattr(reverse_run, "_CORES", 1)
+    torch.testing.assert_close(simulate(run)[0].x_t, shared)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_the_step_line_works_out_at_most_one_quantity_at_each_step(name: str) -> None:
+    run = small(sampler=SamplerConfig(name, steps=6))
+    header, arrays = decode(shown(run).buffer)
+    terms = header["rail"]["step"]["terms"]
+    solved = [arrays[term["coefficients"]] != 0 for term in terms if term["role"] == "z"]
+    assert np.sum([np.zeros(6), *solved], axis=0).max() <= 1
+    assert all(term["role"] or term["values"] for term in terms)
+    trajectory, _ = simulate(run)
+    for term in terms:
+        if term["symbol"] == "z" and term["values"]:
+            np.testing.assert_allclose(arrays[term["values"]], trajectory.z[1:], atol=1e-3)
+        if name == "edm" and term["symbol"] == "eps^":
+            np.testing.assert_allclose(arrays[term["values"]], trajectory.eps[:-1], atol=1e-3)
+
+
+def test_a_thousand_steps_are_thinned_to_frames_with_both_ends() -> None:
+    run = small(sampler=SamplerConfig(steps=1000), samples=3)
+    result = shown(run)
+    header, arrays = decode(result.buffer)
+    assert result.frames == reverse_run.MAX_FRAMES
+    assert result.evaluations == 1000
+    t = arrays[header["clock"]["arrays"]["t"]]
+    assert t[0] == 1
+    assert t[-1] == 0
+    assert header["clock"]["unit"] == "frame"
+    assert "Of 1,001 stops, 101 are shown" in reverse_words.about_run(run, result)
+    assert result.ends.last_sigma == pytest.approx(0.01, rel=1e-3)
+    kept = Stops(run.schedule, 1000, "trailing").kept()
+    assert len(set(kept)) == 101
+
+
+def test_a_moved_start_moves_one_path_only() -> None:
+    run = small()
+    moved = replace(run, moved=(4, 1.5, -0.5))
+    before, after = simulate(run)[0].x_t, simulate(moved)[0].x_t
+    torch.testing.assert_close(after[0, 4], torch.tensor([1.5, -0.5]))
+    others = [k for k in range(25) if k != 4]
+    torch.testing.assert_close(after[:, others], before[:, others])
+    assert not torch.allclose(after[-1, 4], before[-1, 4])
+    words = reverse_words.about_moved(moved, shown(moved), shown(run))
+    assert "Point 4 starts where you put it" in words
+    assert "(1.50, \u22120.50)" in words
+
+
+def test_digits_end_on_digits_and_the_words_say_memorisation() -> None:
+    run = digits()
+    result = shown(run)
+    assert result.ends.on_a_point == 1
+    assert result.ends.distance.max() < 1e-3
+    assert result.ends.neighbours > 1
+    words = reverse_words.about_ends(run, result)
+    assert words.startswith("**Memorisation.** Every run ends on a training image")
+    assert "weighted by nearness" in words
+    html = reverse_words.pairs_html(run, result)
+    assert html.count("data:image/png;base64") == 2
+
+
+def test_a_coarse_last_step_is_said_to_blur() -> None:
+    run = small(sampler=SamplerConfig(steps=1), data=DataConfig("moons", n=500))
+    result = shown(run)
+    assert result.ends.on_a_point < 0.5
+    words = reverse_words.about_ends(run, result)
+    assert "blurred" in words
+    assert "Even in log-SNR" in words
+    assert result.ends.last_sigma == pytest.approx(1, abs=1e-3)
+
+
+def test_the_true_density_does_not_memorise() -> None:
+    run = small(data=DataConfig("eight_gaussians", n=60), points=False)
+    result = shown(run)
+    assert "Not memorised" in reverse_words.about_ends(run, result)
+    panel = decode(result.buffer)[0]["panels"][0]
+    assert "data" not in panel["arrays"], "no data points pull where the density is meant"
+    assert shown(replace(run, points=True)).buffer != result.buffer
+
+
+def test_points_without_a_density_keep_their_points() -> None:
+    assert small(points=False).source == (DataConfig("moons", n=60), True)
+
+
+def test_numbers_are_shown_as_lines() -> None:
+    run = small(data=DataConfig("two_gaussians", n=60))
+    panel = decode(shown(run).buffer)[0]["panels"][0]
+    assert panel["kind"] == "lines"
+
+
+def test_an_uploaded_picture_is_reduced_and_found_again() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (200, 100, 3), dtype=np.uint8)
+    data = DataConfig("picture", n=1, picture=Picture(pixels.shape, pixels.tobytes()))
+    run = small(data=data, samples=2)
+    result = shown(run)
+    assert decode(result.buffer)[0]["panels"][0]["size"] == [3, 64, 32]
+    assert result.ends.on_a_point == 1
+    assert "neighbours" not in reverse_words.about_ends(run, result)
+
+
+def test_what_takes_too_long_is_run_with_fewer_samples() -> None:
+    assert affordable(small()) == 25
+    heavy = small(
+        data=DataConfig("moons", n=20_000),
+        samples=5000,
+        sampler=SamplerConfig("langevin", steps=1000, params=(("inner", 50),)),
+    )
+    assert 1 <= affordable(heavy) < 100
+    picture = small(data=DataConfig("fashion", n=1000), samples=100, sampler=SamplerConfig())
+    assert 10 <= affordable(picture) < 100
+
+
+def test_the_run_is_watched_and_can_be_stopped() -> None:
+    seen: list[float] = []
+    simulate(small(), seen.append)
+    assert seen[0] == 0
+    assert seen[-1] == 1
+    assert seen == sorted(seen)
+
+    def stop(share: float) -> None:
+        if share > 0.3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        simulate(small(), stop)
+
+
+def test_arrows_point_where_points_move() -> None:
+    run = small(samples=400, sampler=SamplerConfig(steps=200))
+    field = reverse_run.arrows(run.source, run.stops, "flow")
+    assert np.abs(field[-1]).max() == 0
+    k = 80  # of 101 frames
+    axis = np.linspace(*stage.LIMITS, field.shape[1])
+    trajectory, _ = simulate(run)
+    x, move = trajectory.x_t[k].numpy(), (trajectory.x_t[k + 1] - trajectory.x_t[k]).numpy()
+    nearest = np.abs(x[:, :, None] - axis).argmin(-1)
+    arrow = field[k, nearest[:, 1], nearest[:, 0]]
+    close = np.abs(x - axis[nearest]).max(-1) < 0.1
+    cosine = (arrow * move).sum(-1) / np.linalg.norm(arrow, axis=-1) / np.linalg.norm(move, axis=-1)
+    assert close.sum() > 5
+    assert np.median(cosine[close]) > 0.9
+
+
+def test_the_flow_is_that_of_the_drawn_plane() -> None:
+    """Far out, where the score is that of one Gaussian, points drawn in units of the noise rest."""
+    run = small(schedule=ScheduleConfig("ve"), sampler=SamplerConfig(steps=20))
+    field = reverse_run.arrows(run.source, run.stops, "flow")
+    score = reverse_run.arrows(run.source, run.stops, "score")
+    ratio = np.linalg.norm(field[1], axis=-1).max() / np.linalg.norm(score[1], axis=-1).max()
+    assert ratio < 0.1
+    assert (score[1, 0, 0] > 0).all(), "the score points inwards"
+
+
+def test_the_floor_is_what_an_exact_sample_measures() -> None:
+    source = (DataConfig("eight_gaussians", n=500), False)
+    assert 0.02 < reverse_run.floor(source, 500) < 0.3
+    assert reverse_run.floor(source, 2000) < reverse_run.floor(source, 100)
+
+
+def test_the_warped_grid_starts_square_and_ends_near_the_data() -> None:
+    run = small()
+    mesh = reverse_run.warped_grid(run.source, run.stops, SamplerConfig(steps=6))
+    assert mesh.shape == (7, 13, 13, 2)
+    assert mesh[0, 0, 0] == pytest.approx([-2.4, -2.4])
+    assert mesh[0, 12, 12] == pytest.approx([2.4, 2.4])
+    assert mesh[0, 0, 12] == pytest.approx([2.4, -2.4])
+    assert np.abs(mesh[-1]).max() < 2.4
