@@ -91,17 +91,17 @@ show(RunConfig(data, schedule, sampler, samples=options.samples, arrows=options.
 theme.questions(
     [
         (
-            "Eight Gaussians, the true density: where do the samples end now?",
+            "True density: do runs still copy points?",
             "reverse",
             {"data": "eight_gaussians", "exact_for": "density"},
         ),
         (
-            "Ten steps only: which samplers still find the data?",
+            "Ten steps: which sampler finds the data?",
             "reverse",
             {"data": "spiral", "sampler": "dpmpp_2m", "steps": 10, "spacing": "log_snr"},
         ),
         (
-            "Digits: is every picture that comes out new?",
+            "Digits: is any picture that comes out new?",
             "reverse",
             {"data": "digits", "sampler": "ddim"},
         ),

@@ -14,6 +14,11 @@ from diffviz.ui.reverse_run import RunConfig, Shown, reference
 
 __all__ = ["about_ends", "about_moved", "about_run", "pairs_html"]
 
+_HINTS = {
+    "1-D": "Click a path to follow it.",
+    "2-D": "Click a point to follow it; at step 0, drag it to start elsewhere.",
+    "image": "Click a small image to see it large.",
+}
 _ALL = 0.995
 _PAIRS_SHOWN = 10
 _TILE = 44  # pixels
@@ -27,10 +32,9 @@ def about_run(run: RunConfig, shown: Shown) -> str:
     if shown.frames < shown.steps + 1:
         parts.append(f"Of {shown.steps + 1:,} stops, {shown.frames} are shown.")
     parts.append(shown.sentence)
-    if run.data.kind == "2-D":
-        parts.append("Click a point to follow it; at step 0, drag it to start elsewhere.")
-        if shown.mesh_by is not None:
-            parts.append(f"The warped grid is carried by {shown.mesh_by}, without fresh noise.")
+    parts.append(_HINTS[run.data.kind])
+    if shown.mesh_by is not None:
+        parts.append(f"The warped grid is carried by {shown.mesh_by}, without fresh noise.")
     return " ".join(parts)
 
 
