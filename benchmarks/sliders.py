@@ -59,11 +59,13 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SETTLE_MS = 1500  # for what a browser still does after a page was loaded
 VIEW = {"width": 1440, "height": 900}
 TARGETS = {"slider_ms_median": 400.0, "seed_ms_median": 400.0, "megabytes": 1.2}
 
-# From the next key that goes down to the first frame drawn from another run: the player draws a new
-# run at once when it loads it, and a point that lies elsewhere shows that it did.
+# From the next key that goes down to the first frame drawn from another run.  The player draws a
+# new run in the same task in which it builds that run's panels, so a change of its elements is when
+# to look; a point that lies elsewhere says that the run is another one.
 STOPWATCH = """(element) => {
   const player = element.__diffviz;
   const mark = () => [player.frames, ...player.place(0, 3, player.frames - 1)].join();
@@ -71,11 +73,11 @@ STOPWATCH = """(element) => {
   window.__spent = new Promise((done) => {
     addEventListener("keydown", (event) => {
       const draws = player.draws;
-      const look = () => {
-        if (mark() !== before && player.draws > draws) done(performance.now() - event.timeStamp);
-        else requestAnimationFrame(look);
-      };
-      requestAnimationFrame(look);
+      new MutationObserver((_, observer) => {
+        if (mark() === before || player.draws === draws) return;
+        observer.disconnect();
+        done(performance.now() - event.timeStamp);
+      }).observe(element, { childList: true, subtree: true });
     }, { once: true, capture: true });
   });
 }"""
@@ -153,6 +155,7 @@ def slider_times(page: Page, address: str, trials: int) -> list[float]:
         page.get_by_role("slider", name="Steps").focus()
         press(page, "ArrowRight")
         at_rest(page)
+        page.wait_for_timeout(SETTLE_MS)
         times.append(press(page, "ArrowRight"))
     return times
 
@@ -214,7 +217,7 @@ def server_split(trials: int) -> dict[str, float]:
         split["exact"] = alone(run, Exact(Empirical(points), schedule))
         split["whole_matrix"] = alone(run, WholeMatrix(points, schedule))
         for name, value in split.items():
-            parts.setdefault(name, []).append(value)
+            parts.setdefault(name.replace(" ", "_"), []).append(value)
     return {name: statistics.median(values) for name, values in parts.items()}
 
 

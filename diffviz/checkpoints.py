@@ -140,7 +140,7 @@ def dumps(denoiser: Network, card: Card) -> tuple[bytes, bytes]:
     module = denoiser.module
     if not isinstance(module, PointNetwork):
         raise CheckpointError("only networks for points can be saved: this denoiser is another one")
-    state = {name: tensor.detach().contiguous() for name, tensor in module.state_dict().items()}
+    state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
     weights = safetensors.torch.save(state)
     fields = {
         "format": _FORMAT,

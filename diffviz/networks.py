@@ -57,7 +57,7 @@ Mix: TypeAlias = "tuple[Tensor, Tensor]"
 
 
 class Levels(NamedTuple):
-    """What a network must know of its noise levels; every entry is (B, 1).
+    """What a network must know of K noise levels; every entry is (K, 1, 1).
 
     Attributes:
         alpha: signal level.
@@ -145,7 +145,7 @@ class NetworkConfig:
 
 
 def levels_at(schedule: Schedule, target: str, t: Tensor, dtype: torch.dtype) -> Levels:
-    """Return the levels at (B,) times, worked out in float64 and rounded once.
+    """Return the levels at (K,) times, worked out in float64 and rounded once.
 
     Raises:
         ValueError: for an unknown target, or a time outside [0, 1].
@@ -156,7 +156,7 @@ def levels_at(schedule: Schedule, target: str, t: Tensor, dtype: torch.dtype) ->
     alpha, sigma = schedule(t)
     slopes = schedule.derivatives(t) if target == "velocity" else (alpha, sigma)
     mix = TARGETS[target](alpha, sigma, *slopes)
-    return Levels(*(level.to(dtype)[:, None] for level in (alpha, sigma, *mix)))
+    return Levels(*(level.to(dtype)[:, None, None] for level in (alpha, sigma, *mix)))
 
 
 class PointNetwork(nn.Module):
@@ -210,35 +210,48 @@ class PointNetwork(nn.Module):
         Raises:
             ValueError: for a label that the network does not know, or a time outside [0, 1].
         """
-        return self.at(x_t, levels_at(self.schedule, self.predicts, t, x_t.dtype), label)
+        together = bool((t == t[:1]).all())  # as in a sampler: the level is read once for all
+        grouped = x_t[None] if together else x_t[:, None]
+        levels = levels_at(self.schedule, self.predicts, t[:1] if together else t, x_t.dtype)
+        labels = self._labels(label, len(x_t))
+        return self.at(
+            grouped, levels, None if labels is None else labels.reshape(grouped.shape[:2])
+        ).reshape(x_t.shape)
 
-    def at(self, x_t: Tensor, levels: Levels, label: Tensor | int | None = None) -> Tensor:
-        """Do what ``forward`` does, at levels that are known already."""
+    def at(self, x_t: Tensor, levels: Levels, label: Tensor | None = None) -> Tensor:
+        """Do what ``forward`` does for K groups of m points, each group at a level of its own.
+
+        Args:
+            x_t: (K, m, D) points.
+            levels: of the groups, see ``levels_at``.
+            label: (K, m) classes, ``null_label`` for no condition; None without classes.
+        """
         c_skip, c_out = PRECONDITIONINGS[self.config.preconditioning](levels)
         x = x_t * torch.rsqrt(levels.alpha**2 + levels.sigma**2)
         ratio = (levels.sigma.log() - levels.alpha.log()).clamp(-_LEVEL_REACH, _LEVEL_REACH)
         dtype = self.last.weight.dtype
-        y = c_out * self._mlp(x.to(dtype), ratio.to(dtype), self._label(label, len(x))).to(x.dtype)
+        y = c_out * self._mlp(x.to(dtype), ratio.to(dtype), label).to(x.dtype)
         return y if c_skip is None else y + c_skip * x_t
 
     def _mlp(self, x: Tensor, ratio: Tensor, label: Tensor | None) -> Tensor:
         told = self.level(_waves(ratio, _LEVEL_REACH * 2, _LEVEL_OCTAVES))
         if self.label is not None and label is not None:
             told = told + self.label(label)
-        parts = self.told(functional.silu(told)).chunk(self.config.depth, 1)
+        parts = self.told(functional.silu(told)).chunk(self.config.depth, -1)
         h = self.place(_waves(x, _PLACE_REACH, _PLACE_OCTAVES))
         for inner, outer, part in zip(self.inner, self.outer, parts, strict=True):
             h = h + outer(functional.silu(inner(h) + part))
         y: Tensor = self.last(functional.silu(h))
         return y
 
-    def _label(self, label: Tensor | int | None, batch: int) -> Tensor | None:
+    def _labels(self, label: Tensor | int | None, batch: int) -> Tensor | None:
         classes = self.config.classes
         if label is None:
             return torch.full((batch,), classes) if classes else None
         if not classes:
             raise ValueError("this network was built without classes, so it takes no label")
-        labels = torch.as_tensor(label).expand(batch) if _is_one(label) else torch.as_tensor(label)
+        labels = torch.as_tensor(label)
+        labels = labels.expand(batch) if labels.ndim == 0 else labels
         if labels.shape != (batch,) or int(labels.min()) < 0 or int(labels.max()) > classes:
             raise ValueError(
                 f"labels are one for all or {batch} of them, from 0 to {classes - 1}, got {label}"
@@ -246,15 +259,11 @@ class PointNetwork(nn.Module):
         return labels
 
 
-def _is_one(label: Tensor | int) -> bool:
-    return not isinstance(label, Tensor) or label.ndim == 0
-
-
 def _waves(x: Tensor, half_period: float, octaves: int) -> Tensor:
-    """Return (B, C (1 + 2 octaves)): x, and the sines and cosines of its octaves."""
+    """Return (..., C (1 + 2 octaves)): x, and the sines and cosines of its octaves."""
     frequency = math.pi / half_period * 2.0 ** torch.arange(octaves, dtype=x.dtype)
-    phase = (x[:, :, None] * frequency).flatten(1)
-    return torch.cat([x, phase.sin(), phase.cos()], 1)
+    phase = (x[..., None] * frequency).flatten(-2)
+    return torch.cat([x, phase.sin(), phase.cos()], -1)
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:

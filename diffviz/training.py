@@ -13,14 +13,16 @@ each t is drawn:
                   of eps, whatever the target (Kingma et al. 2021, eq. 14; Salimans and Ho 2022)
     min_snr       the same with min(SNR, 5) (Hang et al. 2023, eq. 8)
     logit_normal  log(t / (1 - t)) ~ N(0, 1), w = 1 (Esser et al. 2024, eq. 19)
-    log_normal    log(sigma / alpha) ~ N(-1.2, 1.2^2), w so that the normalised network output F of
-                  ``networks`` counts evenly (Karras et al. 2022, table 1)
+    log_normal    log(sigma / alpha) ~ N(-0.5, 1.2^2), w so that the normalised network output F of
+                  ``networks`` counts evenly (Karras et al. 2022, table 1: -1.2 for data of std 0.5,
+                  which is -1.2 + log 2 for data of std 1)
 
 w is scaled to mean 1.  On the path ``edm``, whose t is the noise level itself, t drawn evenly is
 nearly always a level at which nothing of the data is left: take log_normal there.
 
-Times are drawn in strata, one draw per batch shifted by i / B for its row i (Kingma et al. 2021,
-section I.1), which takes most of the noise of t out of the loss.
+Times are drawn in strata, one draw per step shifted by i / K for its K noise levels (Kingma et al.
+2021, section I.1), which takes most of the noise of t out of the loss; B / K points share a level,
+so that the network reads each level once.
 
 Sources beside these: Kingma and Ba 2015 (Adam), Loshchilov and Hutter 2019
 (AdamW), Ho and Salimans 2022 (label dropout), Pooladian et
@@ -36,7 +38,7 @@ from dataclasses import dataclass
 
 import torch
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffviz.denoisers import Network
 from diffviz.networks import TARGETS, Levels, NetworkConfig, PointNetwork, levels_at
@@ -58,7 +60,8 @@ _BINS = 32
 _WARMUP = 20  # steps over which the learning rate rises
 _GROUP = 256  # rows that optimal transport pairs at once: its cost grows with their cube
 _GAMMA = 5.0  # where min_snr cuts the SNR
-_LOG_NORMAL = (-1.2, 1.2)
+_LOG_NORMAL = (-0.5, 1.2)
+_GROUPS = 32  # noise levels in a step, where the batch is large enough
 _WORSE = 3.0  # a running loss this many times that of the untrained network has diverged,
 _RISE = 10.0  # and so has one above that of the untrained network and this many times its best
 _HEALTHY = 2.0  # one this many times its best is still good
@@ -74,7 +77,7 @@ class Weighting:
 
     Attributes:
         times: (schedule, (Q,) even in (0, 1)) -> (Q,) times: the inverse of their distribution.
-        weight: levels -> (Q, 1) weights of the squared error of y in units of a^2 + b^2, up to a
+        weight: levels -> (Q, 1, 1) weights of the squared error of y in units of a^2 + b^2, up to a
             factor.
     """
 
@@ -102,7 +105,7 @@ def _ones(at: Levels) -> Tensor:
 
 
 def _per_x_0(at: Levels) -> Tensor:
-    """(Q, 1): the error of x_0 for one unit of relative error of y, both squared."""
+    """(Q, 1, 1): the error of x_0 for one unit of relative error of y, both squared."""
     return (at.a**2 + at.b**2) * at.sigma**2 / (at.a * at.sigma - at.b * at.alpha) ** 2
 
 
@@ -126,7 +129,7 @@ WEIGHTINGS: dict[str, Weighting] = {
     "log_normal": Weighting(_log_normal, _per_output),
 }
 
-#: name -> the optimiser of these weights at this learning rate.
+#: name -> the optimiser of these tensors at this learning rate.
 OPTIMISERS: dict[str, Callable[[Sequence[Tensor], float], torch.optim.Optimizer]] = {
     "adam": lambda weights, lr: torch.optim.Adam(weights, lr, betas=_BETAS, fused=True),
     "adamw": lambda weights, lr: torch.optim.AdamW(
@@ -169,12 +172,12 @@ class TrainConfig:
             "velocity".
     """
 
-    target: str = "velocity"
-    weighting: str = "uniform"
+    target: str = "v"
+    weighting: str = "log_normal"
     batch: int = 256
     steps: int = 1000
     optimiser: str = "adam"
-    lr: float = 3e-3
+    lr: float = 5e-3
     lr_schedule: str = "cosine"
     ema_decay: float = 0.999
     label_dropout: float = 0.1
@@ -295,11 +298,11 @@ class Trainer(Iterator[Progress]):
         self._lr = self.config.lr
         self._generator = torch.Generator().manual_seed(self.config.seed)
         self._module = self._new_module()
-        self._weights = list(self._module.parameters())
-        self._ema = self._copy([w.detach() for w in self._weights])
+        self._weights = _flat(self._module)
+        self._ema = self._weights.detach().clone()
         self._optimiser = self._new_optimiser()
         self._levels, self._weight, self._bin, self.t_edges = self._tables()
-        self._watch = _Watch(self._copy(self._ema), self._untrained())
+        self._watch = _Watch(self._ema.clone(), self._untrained())
         self._clear()
 
     @property
@@ -341,9 +344,7 @@ class Trainer(Iterator[Progress]):
     def denoiser(self) -> Network:
         """Return a copy of the averaged model as it is now; later steps leave it alone."""
         module = self._new_module()
-        with torch.no_grad():
-            for weight, average in zip(module.parameters(), self._ema, strict=True):
-                weight.copy_(average)
+        nn.utils.vector_to_parameters(self._ema.clone(), module.parameters())
         return Network(module.requires_grad_(False).eval(), self.schedule, self.config.target)
 
     # One step -----------------------------------------------------------------------------------
@@ -351,45 +352,46 @@ class Trainer(Iterator[Progress]):
     def _one_step(self) -> None:
         rows = self._rows()
         levels = Levels(*(level[rows] for level in self._levels))
-        x_0, eps, label = self._batch()
-        error = self._errors(levels, x_0, eps, label)
+        error = self._errors(levels, *self._batch(len(rows)))
         loss = (self._weight[rows] * error).mean()
         value = loss.item()
         self._heed(value)
         self._optimiser.param_groups[0]["lr"] = self._lr_now()
-        self._optimiser.zero_grad()
+        self._optimiser.zero_grad(set_to_none=False)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
         self._average()
-        self._note(value, error.detach().squeeze(1), self._bin[rows])
+        self._note(value, error.detach().mean((1, 2)), self._bin[rows])
         self.step += 1
         if self.step % _CHECK == 0:
-            self._watch.keep(self._copy(self._ema), self.step)
+            self._watch.keep(self._ema.clone(), self.step)
 
     def _untrained(self) -> float:
         """The loss of the first weights, over all rows of the tables."""
         generator = torch.Generator().manual_seed(self.config.seed)
-        chosen = torch.randint(len(self._points), (_TABLE,), generator=generator)
-        eps = torch.randn(_TABLE, self._points.shape[1], generator=generator)
+        chosen = torch.randint(len(self._points), (_TABLE, 1), generator=generator)
+        eps = torch.randn(_TABLE, 1, self._points.shape[1], generator=generator)
+        label = torch.full((_TABLE, 1), self._module.null_label) if self.network.classes else None
         with torch.no_grad():
-            error = self._errors(self._levels, self._points[chosen], eps, None)
+            error = self._errors(self._levels, self._points[chosen], eps, label)
         return (self._weight * error).mean().item()
 
     def _errors(self, at: Levels, x_0: Tensor, eps: Tensor, label: Tensor | None) -> Tensor:
-        """(B, 1): the squared error of y in units of a^2 + b^2."""
+        """(K, m, 1): the squared error of y in units of a^2 + b^2."""
         y_hat = self._module.at(at.alpha * x_0 + at.sigma * eps, at, label)
         error = (y_hat - at.a * x_0 - at.b * eps) ** 2
-        return error.mean(1, keepdim=True) / (at.a**2 + at.b**2)
+        return error.mean(2, keepdim=True) / (at.a**2 + at.b**2)
 
     def _rows(self) -> Tensor:
-        """(B,) rows of the tables: one draw, shifted evenly over the strata."""
+        """(K,) rows of the tables: one draw, shifted evenly over the strata."""
         batch = self.config.batch
+        groups = batch // math.gcd(batch, max(batch // _GROUPS, 1))
         first = torch.rand((), generator=self._generator)
-        share = (first + torch.arange(batch) / batch) % 1
+        share = (first + torch.arange(groups) / groups) % 1
         return (share * _TABLE).long().clamp_max(_TABLE - 1)
 
-    def _batch(self) -> tuple[Tensor, Tensor, Tensor | None]:
-        """(B, D) data and noise, and (B,) labels, some of them withheld."""
+    def _batch(self, groups: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """(K, m, D) data and noise, and (K, m) labels, some of them withheld."""
         batch, generator = self.config.batch, self._generator
         chosen = torch.randint(len(self._points), (batch,), generator=generator)
         x_0 = self._points[chosen]
@@ -399,8 +401,9 @@ class Trainer(Iterator[Progress]):
             eps = _paired(x_0, eps, label)
         if label is not None:
             withheld = torch.rand(batch, generator=generator) < self.config.label_dropout
-            label = label.masked_fill(withheld, self._module.null_label)
-        return x_0, eps, label
+            label = label.masked_fill(withheld, self._module.null_label).reshape(groups, -1)
+        shape = (groups, batch // groups, x_0.shape[1])
+        return x_0.reshape(shape), eps.reshape(shape), label
 
     def _lr_now(self) -> float:
         rise = min((self.step + 1) / _WARMUP, 1.0)
@@ -408,8 +411,7 @@ class Trainer(Iterator[Progress]):
 
     def _average(self) -> None:
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            torch._foreach_lerp_(self._ema, [w.detach() for w in self._weights], 1 - decay)
+        self._ema.lerp_(self._weights.detach(), 1 - decay)
 
     # Reports and divergence ---------------------------------------------------------------------
 
@@ -435,10 +437,8 @@ class Trainer(Iterator[Progress]):
         if why is None:
             return
         weights, kept = self._watch.fall_back()
-        with torch.no_grad():
-            for into in (self._weights, self._ema):
-                for place, weight in zip(into, weights, strict=True):
-                    place.copy_(weight)
+        self._weights.data.copy_(weights)
+        self._ema.copy_(weights)
         self._optimiser = self._new_optimiser()
         self._clear()
         lower = min(self._lr / 10, 3e-3)
@@ -456,14 +456,14 @@ class Trainer(Iterator[Progress]):
         return PointNetwork(self.network, self.schedule, self.config.target, self.config.seed)
 
     def _new_optimiser(self) -> torch.optim.Optimizer:
-        return OPTIMISERS[self.config.optimiser](self._weights, self._lr)
+        return OPTIMISERS[self.config.optimiser]([self._weights], self._lr)
 
     @staticmethod
     def _copy(weights: Iterable[Tensor]) -> list[Tensor]:
         return [weight.clone() for weight in weights]
 
     def _tables(self) -> tuple[Levels, Tensor, Tensor, Tensor]:
-        """Levels, weight (Q, 1) and bin (Q,) at Q evenly likely times, and the edges of bins."""
+        """Levels, weight (Q, 1, 1) and bin (Q,) at Q evenly likely times, and the edges of bins."""
         u = (torch.arange(_TABLE, dtype=torch.float64) + 0.5) / _TABLE
         weighting = WEIGHTINGS[self.config.weighting]
         t = weighting.times(self.schedule, u)
@@ -482,7 +482,7 @@ class _Watch:
     without trouble, because a bad step shows in the loss of the step after it.
     """
 
-    def __init__(self, weights: list[Tensor], untrained: float) -> None:
+    def __init__(self, weights: Tensor, untrained: float) -> None:
         self._good = self._candidate = (weights, 0)
         self._untrained = untrained
         self._running: float | None = None
@@ -503,15 +503,27 @@ class _Watch:
             f"{self._untrained:.3g}"
         )
 
-    def keep(self, weights: list[Tensor], step: int) -> None:
+    def keep(self, weights: Tensor, step: int) -> None:
         """Offer a copy of the weights to fall back on."""
         if self._running is not None and self._running <= _HEALTHY * self._best:
             self._good, self._candidate = self._candidate, (weights, step)
 
-    def fall_back(self) -> tuple[list[Tensor], int]:
+    def fall_back(self) -> tuple[Tensor, int]:
         """Return the last good weights and their step, and start to follow the loss anew."""
         self._candidate, self._running = self._good, None
         return self._good
+
+
+def _flat(module: nn.Module) -> nn.Parameter:
+    """Move a module's weights and gradients into one vector each, so that a step is one pass."""
+    weights = list(module.parameters())
+    flat = nn.Parameter(nn.utils.parameters_to_vector(weights).detach())
+    flat.grad = torch.zeros_like(flat)
+    nn.utils.vector_to_parameters(flat.data, weights)
+    parts = torch.split(flat.grad, [weight.numel() for weight in weights])
+    for weight, part in zip(weights, parts, strict=True):
+        weight.grad = part.view_as(weight)
+    return flat
 
 
 def _noise_bins(schedule: Schedule) -> Tensor:

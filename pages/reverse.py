@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from diffviz.ui import controls, links, reverse_controls, reverse_words, theme
+from diffviz.ui.configs import DataConfig
 from diffviz.ui.player import player
 from diffviz.ui.reverse_run import RunConfig, Shown, shown
 from diffviz.ui.waiting import wait_for
@@ -20,24 +21,25 @@ theme.header(
 _CSS = """
 <style>
 @media (max-width: 640px) {
-  [data-testid="stLayoutWrapper"]:has(> .st-key-reverse_top) {order: 1;}
+  [data-testid="stLayoutWrapper"]:has(> .st-key-reverse_data),
+  [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {order: 1;}
   [data-testid="stLayoutWrapper"]:has(> .st-key-page_questions) {order: 2;}
 }
 </style>
 """
 st.html(_CSS)
 
-with st.container(key="reverse_top"), controls.bar():
+with st.container(key="reverse_data"):
     data = controls.choose_data(n=1000)
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        schedule = controls.choose_schedule()
-        sampler = controls.choose_sampler(schedule)
-        options = reverse_controls.choose_options(data)
 
 
 @st.fragment
-def show(asked: RunConfig) -> None:
-    """Show the run; what is chosen in the player reruns only this."""
+def show(data: DataConfig) -> None:
+    """Draw the other controls and the run; a change of them, or in the player, reruns only this."""
+    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        schedule = controls.choose_schedule()
+        sampler = controls.choose_sampler(schedule)
+        asked = reverse_controls.choose_options(RunConfig(data, schedule, sampler))
     notes, picture, bar, move = st.container(), st.container(), st.empty(), st.container()
     left, right = st.columns(2, gap="large")
     with left:
@@ -86,7 +88,7 @@ def tell_moved(run: RunConfig, made: Shown, own: Shown) -> None:
         )
 
 
-show(RunConfig(data, schedule, sampler, samples=options.samples, arrows=options.arrows))
+show(data)
 
 theme.questions(
     [

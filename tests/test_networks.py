@@ -36,7 +36,7 @@ def randomised(network: PointNetwork) -> PointNetwork:
 def test_a_target_is_the_mix_that_parametrizations_name(path: str, target: str) -> None:
     schedule = SCHEDULES[path]()
     generator = torch.Generator().manual_seed(0)
-    x_0, eps = torch.randn(2, 6, 2, generator=generator, dtype=float64)
+    x_0, eps = torch.randn(2, 6, 1, 2, generator=generator, dtype=float64)
     t = torch.linspace(max(schedule.t_min, 0.05), 0.9, 6, dtype=float64)
     at = levels_at(schedule, target, t, float64)
     x_t = at.alpha * x_0 + at.sigma * eps
@@ -94,9 +94,9 @@ def test_edm_scaling_leaves_unit_variance_to_the_mlp() -> None:
     skip, out = PRECONDITIONINGS["edm"](at)
     assert skip is not None
     generator = torch.Generator().manual_seed(0)
-    x_0, eps = torch.randn(2, 7, 100_000, generator=generator, dtype=float64)
+    x_0, eps = torch.randn(2, 7, 100_000, 1, generator=generator, dtype=float64)
     rest = (at.a * x_0 + at.b * eps - skip * (at.alpha * x_0 + at.sigma * eps)) / out
-    assert_close(rest.std(1), torch.ones(7, dtype=float64), rtol=0.02, atol=0)
+    assert_close(rest.std((1, 2)), torch.ones(7, dtype=float64), rtol=0.02, atol=0)
 
 
 def test_answers_come_in_the_dtype_of_the_question() -> None:
@@ -174,13 +174,21 @@ def test_unknown_names_are_refused() -> None:
         levels_at(Cosine(), "noise", torch.ones(1), float64)
 
 
+def test_points_at_one_time_are_answered_as_at_many() -> None:
+    network = randomised(PointNetwork(SMALL, Cosine(), "v"))
+    x_t = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    together = network(x_t, torch.full((3,), 0.4))
+    apart = network(torch.cat([x_t, x_t[:1]]), torch.tensor([0.4, 0.4, 0.4, 0.9]))
+    assert_close(together, apart[:3])
+
+
 @pytest.mark.parametrize("dim", [1, 2, 5])
 def test_points_of_any_small_dimension(dim: int) -> None:
     network = PointNetwork(NetworkConfig(dim=dim, width=8, depth=1), Cosine(), "x_0")
     assert network(torch.randn(3, dim), torch.full((3,), 0.5)).shape == (3, dim)
 
 
-def test_levels_are_columns() -> None:
+def test_levels_broadcast_over_groups() -> None:
     at = levels_at(Cosine(), "v", torch.tensor([0.1, 0.2]), torch.float32)
     assert isinstance(at, Levels)
-    assert all(level.shape == (2, 1) and level.dtype == torch.float32 for level in at)
+    assert all(level.shape == (2, 1, 1) and level.dtype == torch.float32 for level in at)

@@ -14,12 +14,11 @@ import streamlit as st
 from diffviz.ui import links
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.player import Result
-from diffviz.ui.reverse_run import Arrows, MovedStart, RunConfig, affordable, has_true_density
+from diffviz.ui.reverse_run import MovedStart, RunConfig, affordable, has_true_density
 
 __all__ = [
     "ARROWS",
     "EXACT_FOR",
-    "Options",
     "Place",
     "afford",
     "choose_exact_for",
@@ -42,19 +41,6 @@ _SAMPLES, _MOST_SAMPLES = 2000, 5000
 _IMAGES, _MOST_IMAGES = 20, 100
 _REACH = 6.0  # standard deviations of the starting noise
 _AT = "_reverse_at"
-
-
-@dataclass(frozen=True)
-class Options:
-    """The page's own choices.
-
-    Attributes:
-        samples: how many samples start from noise.
-        arrows: which field the arrows show: "flow" or "score".
-    """
-
-    samples: int
-    arrows: Arrows
 
 
 @dataclass(frozen=True)
@@ -106,9 +92,9 @@ def choose_exact_for(data: DataConfig) -> bool:
     return chosen == "points"
 
 
-def choose_options(data: DataConfig) -> Options:
-    """Draw the page's own choices, in the row of the other controls."""
-    images = data.kind == "image"
+def choose_options(run: RunConfig) -> RunConfig:
+    """Draw the page's own choices, in the row of the others; returns the run with them."""
+    data, images = run.data, run.data.kind == "image"
     counted = links.whole(
         "samples",
         _IMAGES if images else _SAMPLES,
@@ -142,7 +128,7 @@ def choose_options(data: DataConfig) -> Options:
                 ),
             )
     links.complaints("samples", "arrows")
-    return Options(samples, "score" if arrows == "score" else "flow")
+    return replace(run, samples=samples, arrows="score" if arrows == "score" else "flow")
 
 
 def afford(run: RunConfig) -> RunConfig:

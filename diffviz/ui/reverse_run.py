@@ -227,16 +227,15 @@ def shown(run: RunConfig, _watch: Watch = ignore) -> Shown:
     lap = _Lap(split)
     trajectory, seconds = simulate(run, _watch)
     lap("run")
-    ends = _ends(run, trajectory)
-    lap("nearest")
+    where = _HELPERS.submit(_ends, run, trajectory)
+    distance = _HELPERS.submit(_distance, run, trajectory)
     schedule = run.schedule.build()
     frames = stage.clock(schedule, trajectory.t, forward=False, evaluations=trajectory.evaluations)
     thinned = len(trajectory) < run.sampler.steps + 1
     steps = _steps(run, trajectory, thinned)
     panel = _PANELS[run.data.kind](run, trajectory)
-    lap("backdrop")
-    rail = _rail(run, trajectory, steps)
-    lap("distance")
+    rail = _rail(run, trajectory, steps, distance.result())
+    lap("measures and backdrop")
     buffer = encode(
         replace(frames, unit="frame") if thinned else frames,
         [panel],
@@ -251,7 +250,7 @@ def shown(run: RunConfig, _watch: Watch = ignore) -> Shown:
         steps=run.sampler.steps,
         evaluations=int(trajectory.evaluations[-1]),
         seconds=seconds,
-        ends=ends,
+        ends=where.result(),
         sentence=steps.sentence,
         mesh_by=None if own or run.data.kind != "2-D" else "DDIM (eta = 0)",
         split=split,
@@ -438,19 +437,23 @@ def _images_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
 _PANELS = {"2-D": _points_panel, "1-D": _lines_panel, "image": _images_panel}
 
 
-def _rail(run: RunConfig, trajectory: Trajectory, steps: Steps) -> Rail:
-    distance = sliced_wasserstein_path(trajectory.x_t, reference(*run.source))
+def _distance(run: RunConfig, trajectory: Trajectory) -> Curve:
+    """The distance to the data along the run, beside what an exact sample measures."""
+    return Curve(
+        sliced_wasserstein_path(trajectory.x_t, reference(*run.source)).numpy(),
+        "Distance to the data (SW₂)",
+        floor=floor(run.source, run.samples),
+        floor_label="an exact sample",
+    )
+
+
+def _rail(run: RunConfig, trajectory: Trajectory, steps: Steps, distance: Curve) -> Rail:
     schedule = run.schedule.build()
     scale = _scale(schedule, trajectory.t)
     std = schedule.prior_std(trajectory.t[0].item()) * (1.0 if scale is None else float(scale[0]))
     return Rail(
         Histogram(std, bins=48),
-        distance=Curve(
-            distance.numpy(),
-            "Distance to the data (SW₂)",
-            floor=floor(run.source, run.samples),
-            floor_label="an exact sample",
-        ),
+        distance=distance,
         step=StepFormula("x_s", _terms(run, trajectory, steps), "the sample after this step"),
     )
 

@@ -61,11 +61,16 @@ UNANSWERED_SECONDS = 10.0
 
 @dataclass
 class Traffic:
-    """When the page last sent to the server and last heard from it, and how often."""
+    """When the page last sent to the server and last heard from it, and how often.
+
+    ``loading`` counts the files that are still on their way: an element whose script has not come
+    yet is not on the page, although the server has long finished.
+    """
 
     sent_at: float = 0.0
     heard_at: float = 0.0
     sent: int = 0
+    loading: int = 0
 
     def send(self) -> None:
         self.sent_at, self.sent = time.monotonic(), self.sent + 1
@@ -75,9 +80,18 @@ class Traffic:
 
     def quiet_since(self, now: float) -> float:
         """Since when nothing has been said and no answer is due."""
+        if self.loading > 0:
+            return now
         if self.sent_at > self.heard_at and now - self.sent_at < UNANSWERED_SECONDS:
             return now
         return max(self.sent_at, self.heard_at)
+
+    def load(self) -> None:
+        self.loading += 1
+
+    def loaded(self) -> None:
+        self.loading -= 1
+        self.heard_at = time.monotonic()
 
 
 class DrivenPage(Page):
@@ -256,6 +270,9 @@ def new_page(chromium: Browser) -> Iterator[NewPage]:
             socket.on("framereceived", lambda _: traffic.hear())
 
         page.on("websocket", on_socket)
+        page.on("request", lambda _: traffic.load())
+        page.on("requestfinished", lambda _: traffic.loaded())
+        page.on("requestfailed", lambda _: traffic.loaded())
         page.on("console", on_console)
         page.on("pageerror", lambda error: errors.append(str(error)))
         return page

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import string
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,11 +66,12 @@ def wish(
     asked: str | None,
     report: canvas.Report | None = None,
     before: canvas.Wish | None = None,
+    now: float = 0.0,
 ) -> tuple[canvas.Wish, str | None]:
     """The wish after one run, and what is on the sheet."""
     result = canvas._wish(before, asked, report)
     word = canvas._current(result, report)
-    return replace(result, returned=word), word
+    return canvas._told(result, word, now), word
 
 
 def test_an_empty_sheet() -> None:
@@ -107,6 +107,21 @@ def test_a_page_that_hands_back_one_run_late_does_not_undo_a_stroke() -> None:
     assert (word, third.revision) == (LINE, 0)
     fourth, word = wish(LINE, canvas.Report(DOT, 0), third)
     assert (word, fourth.revision) == (DOT, 0)
+
+
+def test_strokes_in_quick_succession_survive_an_address_that_lags_behind() -> None:
+    last = None
+    for asked, drawn in [(None, RING), (RING, LINE), (RING, DOT), (RING, "AAAE"), (LINE, "AAAF")]:
+        last, word = wish(asked, canvas.Report(drawn, 0), last, now=0.1)
+        assert (word, last.revision) == (drawn, 0)
+
+
+def test_an_earlier_drawing_can_be_wished_for_again_later() -> None:
+    first, _ = wish(None, canvas.Report(RING, 0))
+    second, _ = wish(RING, canvas.Report(LINE, 0), first, now=1.0)
+    third, _ = wish(LINE, canvas.Report(LINE, 0), second, now=20.0)
+    fourth, word = wish(RING, canvas.Report(LINE, 0), third, now=40.0)
+    assert (word, fourth.revision) == (RING, 1)
 
 
 def test_the_page_can_empty_the_sheet() -> None:

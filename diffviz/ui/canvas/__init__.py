@@ -11,6 +11,7 @@ Example:
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -26,6 +27,7 @@ from diffviz.ui.canvas.codec import MAX_POINTS, decode_points, encode_points
 __all__ = ["MAX_POINTS", "decode_points", "draw_points", "encode_points"]
 
 HERE = Path(__file__).parent
+_LATE = 5.0  # seconds within which a page may hand back what it was told before
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,15 @@ class Wish:
             what the reader had drawn.
         revision: goes up with each wish; the browser names it in its reports.
         reported: whether there was a report of the reader's at the last run.
-        returned: what the page was told at the last run, which it may hand back one run late.
+        returned: what the page was told in its latest runs, each with the time: a page that keeps
+            the drawing in its address may hand it back late, when strokes follow quickly.
     """
 
     asked: str | None
     word: str | None
     revision: int = 0
     reported: bool = False
-    returned: str | None = None
+    returned: tuple[tuple[str, float], ...] = ()
 
 
 def draw_points(
@@ -79,7 +82,7 @@ def draw_points(
         on_drawing_change=_ignore,
     )
     word = _current(wish, _report(value))
-    st.session_state[store] = replace(wish, returned=word)
+    st.session_state[store] = _told(wish, word, time.monotonic())
     if word is None:
         return None
     if points is not None and word == asked:  # exactly what was passed, not its rounding
@@ -121,10 +124,20 @@ def _wish(before: Wish | None, asked: str | None, report: Report | None) -> Wish
     if before is None:
         return Wish(asked, asked, reported=reported)
     forgotten = before.reported and not reported  # the reader was on another page meanwhile
-    known = (None, before.asked, before.returned, _current(before, report))
-    if forgotten or asked not in known:
+    late = [word for word, _ in before.returned]
+    if forgotten or asked not in (None, before.asked, _current(before, report), *late):
         return Wish(asked, asked, before.revision + 1, reported)
-    return Wish(asked, before.word, before.revision, reported)
+    return Wish(asked, before.word, before.revision, reported, before.returned)
+
+
+def _told(wish: Wish, word: str | None, now: float) -> Wish:
+    """Note what the page is told, and forget what it can no longer hand back by lateness alone.
+
+    What it was told last is kept however long ago that was: nothing newer can have replaced it.
+    """
+    latest = () if word is None else ((word, now),)
+    earlier = tuple(each for each in wish.returned if now - each[1] < _LATE and each[0] != word)
+    return replace(wish, returned=(*earlier, *latest))
 
 
 def _ignore() -> None:
