@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,6 +29,8 @@ from diffusers import (
     HeunDiscreteScheduler,
 )
 from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from diffviz.datasets import DATASETS
 from diffviz.denoisers import Denoiser, Exact, Network

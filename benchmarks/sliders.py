@@ -5,7 +5,7 @@
 
 It serves the app, opens the Reverse page in headless Chromium without a GPU at 1440 x 900, presses
 a key on a widget, and takes the time from that key to the first frame that is drawn from the new
-run: 2,000 points and 50 steps with the exact denoiser of 1,000 data points, every layer included
+run: 2,000 points and 50 steps with the exact denoiser of 500 data points, every layer included
 (density, arrows, warped grid).  No run is asked for twice, so no run comes from a cache: the slider
 is measured with another sample of the data each time, the seed on one page.
 
@@ -250,7 +250,7 @@ def main() -> int:
         parser.error("no chromium on the PATH and none named by DIFFVIZ_CHROMIUM")
     logging.disable(logging.WARNING)
 
-    print("2,000 points, 50 steps, 1,000 data points, all layers, nothing cached")
+    print("2,000 points, 50 steps, 500 data points, all layers, nothing cached")
     print(f"{os.cpu_count()} cores, no GPU; load over the last minute: {os.getloadavg()[0]:.1f}\n")
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, headless=True, args=FLAGS)

@@ -21,10 +21,13 @@ import os
 import sys
 import time
 from itertools import pairwise
+from pathlib import Path
 from statistics import mean
 
 import torch
 from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from diffviz.datasets import DATASETS
 from diffviz.denoisers import Denoiser, Exact

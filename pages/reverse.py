@@ -30,7 +30,7 @@ _CSS = """
 st.html(_CSS)
 
 with st.container(key="reverse_data"):
-    data = controls.choose_data(n=1000)
+    data = controls.choose_data(n=500)
 
 
 @st.fragment

@@ -104,7 +104,7 @@ class RunConfig:
         moved: a starting position chosen by hand.
     """
 
-    data: DataConfig = field(default_factory=lambda: DataConfig(n=1000))
+    data: DataConfig = field(default_factory=lambda: DataConfig(n=500))
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     points: bool = True
