@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -115,18 +116,21 @@ class Checkpoint:
     card: Card
 
 
-def save(path: str | Path, denoiser: Network, card: Card) -> tuple[Path, Path]:
+def save(
+    path: str | Path, denoiser: Network, card: Card, *, dtype: torch.dtype = torch.float32
+) -> tuple[Path, Path]:
     """Write the weights to ``path`` and the card beside them; return both paths.
 
     Args:
         path: where to put the weights; the ending becomes .safetensors, and .json for the card.
         denoiser: a network around a ``PointNetwork``, such as ``Trainer.denoiser()``.
         card: where it came from.
+        dtype: of the numbers in the file: float16 halves it, and is read as float32 again.
 
     Raises:
         CheckpointError: if it is not such a network, or its path has no name to write down.
     """
-    weights, text = dumps(denoiser, card)
+    weights, text = dumps(denoiser, card, dtype=dtype)
     files = _pair(path)
     for place, content in zip(files, (weights, text), strict=True):
         partial = place.with_name(place.name + ".partial")
@@ -135,12 +139,16 @@ def save(path: str | Path, denoiser: Network, card: Card) -> tuple[Path, Path]:
     return files
 
 
-def dumps(denoiser: Network, card: Card) -> tuple[bytes, bytes]:
+def dumps(
+    denoiser: Network, card: Card, *, dtype: torch.dtype = torch.float32
+) -> tuple[bytes, bytes]:
     """Return the two files as bytes: weights and card; see ``save``."""
     module = denoiser.module
     if not isinstance(module, PointNetwork):
         raise CheckpointError("only networks for points can be saved: this denoiser is another one")
-    state = {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    state = {
+        name: tensor.detach().to(dtype).clone() for name, tensor in module.state_dict().items()
+    }
     weights = safetensors.torch.save(state)
     fields = {
         "format": _FORMAT,
@@ -235,7 +243,10 @@ def _check_shapes(read: dict[str, Tensor], wanted: Mapping[str, Tensor]) -> None
             "two files that were saved together."
         )
     for name, tensor in wanted.items():
-        if read[name].shape != tensor.shape or read[name].dtype != tensor.dtype:
+        if read[name].shape != tensor.shape or read[name].dtype not in (
+            tensor.dtype,
+            torch.float16,
+        ):
             raise CheckpointError(
                 f"The weights {name!r} are {_kind(read[name])}, and the network on the card needs "
                 f"{_kind(tensor)}. Choose the two files that were saved together."

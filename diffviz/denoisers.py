@@ -17,7 +17,7 @@ from diffviz.distributions import Distribution
 from diffviz.parametrizations import PARAMETRIZATIONS, levels
 from diffviz.schedules import Schedule
 
-__all__ = ["Clipped", "Denoiser", "Exact", "Guided", "Network", "Thresholded"]
+__all__ = ["Clipped", "Denoiser", "Exact", "Guided", "Network", "OnPath", "Thresholded"]
 
 
 class Denoiser(ABC):
@@ -83,6 +83,43 @@ class Network(Denoiser):
         """Return x_0 from what the module predicts."""
         times = t if isinstance(t, Tensor) and t.ndim else x_t.new_full((len(x_t),), float(t))
         return self._to_x_0(x_t, self.module(x_t, times, **cond), self.schedule, t)
+
+
+class OnPath(Denoiser):
+    """A denoiser that was made for one path, asked on another.
+
+    E[x_0 | x_t] knows of the path only the noise level: x_t / alpha_t is x_0 plus noise of standard
+    deviation sigma_t / alpha_t on every path.  So x_t at time t becomes the point of the same
+    log-SNR on the denoiser's own path, with its size scaled by the ratio of the two values of
+    sqrt(alpha^2 + sigma^2), which stays finite where alpha = 0 (Karras et al. 2022, section 2,
+    and Kingma et al. 2021, section 5.1).
+
+    A noise level beyond an end of its own path is answered as at that end.
+
+    Args:
+        denoiser: what answers.
+        own: the path it was made for.
+        schedule: the path it is asked on.
+    """
+
+    def __init__(self, denoiser: Denoiser, own: Schedule, schedule: Schedule) -> None:
+        self.denoiser, self.own, self.schedule = denoiser, own, schedule
+        self.evaluations, self.exact = denoiser.evaluations, denoiser.exact
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return E[x_0 | x_t, cond] as the denoiser answers it on its own path."""
+        times = torch.as_tensor(t, dtype=torch.float64)
+        log_snr = self.schedule.log_snr(times)
+        low, high = self.own.log_snr(torch.tensor([1.0, self.own.t_min], dtype=torch.float64))
+        at = self.own.t_at_log_snr(log_snr.clamp(low, high)).clamp(self.own.t_min, 1.0)
+        scale = _size(self.own, at) / _size(self.schedule, times)
+        scale = scale.to(x_t.dtype).reshape(-1, *[1] * (x_t.ndim - 1))
+        return self.denoiser(scale * x_t, at if times.ndim else at.item(), **cond)
+
+
+def _size(schedule: Schedule, t: Tensor) -> Tensor:
+    alpha, sigma = schedule(t)
+    return torch.hypot(alpha, sigma)
 
 
 class Guided(Denoiser):

@@ -333,6 +333,14 @@ class EDM(Schedule):
     def _slope(self, t: Tensor) -> tuple[Tensor, Tensor]:
         return torch.zeros_like(t), torch.full_like(t, self.sigma_max)
 
+    def t_at_log_snr(self, log_snr: Tensor | float) -> Tensor:
+        """Return the times at which the log-SNR has the given values (float64, clamped to [0, 1]).
+
+        In closed form: t = exp(-log_snr / 2) / sigma_max.
+        """
+        target = torch.as_tensor(log_snr, dtype=torch.float64)
+        return (torch.exp(-target / 2) / self.sigma_max).clamp(0, 1)
+
 
 class RectifiedFlow(Schedule):
     """The straight line alpha = 1 - t, sigma = t (Liu et al. 2023, eq. 1)."""
