@@ -27,7 +27,24 @@ page = st.navigation(
             st.Page(
                 "pages/reverse.py", title="Reverse", icon=":material/blur_off:", url_path="reverse"
             ),
-        ]
+        ],
+        "Learn": [
+            st.Page(
+                "pages/training.py",
+                title="Training",
+                icon=":material/model_training:",
+                url_path="training",
+            ),
+            st.Page(
+                "pages/guidance.py",
+                title="Guidance",
+                icon=":material/explore:",
+                url_path="guidance",
+            ),
+            st.Page(
+                "pages/arena.py", title="Arena", icon=":material/sports_score:", url_path="arena"
+            ),
+        ],
     },
     expanded=True,
 )
