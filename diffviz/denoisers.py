@@ -17,7 +17,16 @@ from diffviz.distributions import Distribution
 from diffviz.parametrizations import PARAMETRIZATIONS, levels
 from diffviz.schedules import Schedule
 
-__all__ = ["Clipped", "Denoiser", "Exact", "Guided", "Network", "OnPath", "Thresholded"]
+__all__ = [
+    "Clipped",
+    "Conditioned",
+    "Denoiser",
+    "Exact",
+    "Guided",
+    "Network",
+    "OnPath",
+    "Thresholded",
+]
 
 
 class Denoiser(ABC):
@@ -148,6 +157,23 @@ class Guided(Denoiser):
             return conditional
         unconditional = self.denoiser(x_t, t)
         return unconditional + self.scale * (conditional - unconditional)
+
+
+class Conditioned(Denoiser):
+    """A denoiser that is always asked for the same thing: samplers pass no condition of their own.
+
+    Args:
+        denoiser: one that accepts the condition.
+        **cond: what to condition on, such as ``label``: one for all, or one for each sample.
+    """
+
+    def __init__(self, denoiser: Denoiser, **cond: Any) -> None:
+        self.denoiser, self.cond = denoiser, cond
+        self.evaluations, self.exact = denoiser.evaluations, denoiser.exact
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
+        """Return the prediction under the condition; what is passed here goes before it."""
+        return self.denoiser(x_t, t, **{**self.cond, **cond})
 
 
 class Clipped(Denoiser):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from diffviz.denoisers import Clipped, Denoiser, Exact, Guided, Network, Thresholded
+from diffviz.denoisers import Clipped, Conditioned, Denoiser, Exact, Guided, Network, Thresholded
 from diffviz.distributions import Empirical, GaussianMixture
 from diffviz.grids import make_grid
 from diffviz.parametrizations import PARAMETRIZATIONS, to_eps
@@ -125,3 +125,12 @@ def test_the_exact_denoiser_of_points_ends_on_points() -> None:
     distance = torch.cdist(x, points).amin(1)
     assert distance.median() < 1e-12
     assert distance.mean() < 1e-3  # a few stop between two points closer than the last noise
+
+
+def test_a_condition_that_is_always_asked_for(mixture: GaussianMixture) -> None:
+    exact, x_t = Exact(mixture, Linear()), torch.zeros(3, 2, dtype=float64)
+    assert Conditioned(exact, label=1).exact
+    asked = Conditioned(exact, label=1)(x_t, 0.5)
+    assert_close(asked, exact(x_t, 0.5, label=1))
+    assert not torch.equal(asked, exact(x_t, 0.5))
+    assert_close(Conditioned(exact, label=1)(x_t, 0.5, label=0), exact(x_t, 0.5, label=0))
