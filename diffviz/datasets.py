@@ -40,6 +40,7 @@ __all__ = [
     "INFO",
     "MAX_TEXT",
     "MIXTURES",
+    "MIXTURE_LABELS",
     "DatasetInfo",
     "from_drawing",
     "from_image",
@@ -648,3 +649,10 @@ MIXTURES: dict[str, Callable[[], tuple[Tensor, Tensor, Tensor]]] = {
     name: draw.parameters for name, draw in _DRAWS.items() if isinstance(draw, _Mixture)
 }
 """Name to the exact mixture: weights (K,), means (K, D) and stds (K,), float64."""
+
+MIXTURE_LABELS: dict[str, Tensor] = {
+    name: torch.from_numpy(draw.labels.copy())
+    for name, draw in _DRAWS.items()
+    if isinstance(draw, _Mixture)
+}
+"""Name to the class of each component of the exact mixture, (K,) int64."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from diffviz.distributions import Empirical, GaussianMixture
+from diffviz.distributions import Empirical, GaussianMixture, Smoothed
 
 float64 = torch.float64
 
@@ -180,3 +180,25 @@ def test_log_prob_is_the_textbook_formula() -> None:
     x = torch.tensor([[1.0, -2.0, 0.5]])
     expected = -1.5 * math.log(2 * math.pi * 4) - float(np.square([1, -2, 0.5]).sum()) / 8
     assert normal.log_prob(x).item() == pytest.approx(expected)
+
+
+def test_smoothed_points_are_a_mixture_with_a_bell_at_each(generator: torch.Generator) -> None:
+    points = torch.randn(40, 2, generator=generator, dtype=float64)
+    labels = torch.arange(40) % 3
+    smoothed = Smoothed(points, 0.2, labels)
+    ones = torch.ones(40, dtype=float64)
+    mixture = GaussianMixture(ones, points, 0.2 * ones, labels)
+    x = torch.randn(9, 2, generator=generator, dtype=float64)
+    assert_close(smoothed.log_prob(x), mixture.log_prob(x))
+    for alpha, sigma in ((0.8, 0.6), (1.0, 1e-3), (0.0, 1.0)):
+        for label in (None, 1):
+            assert_close(
+                smoothed.posterior_mean(x, alpha, sigma, label),
+                mixture.posterior_mean(x, alpha, sigma, label),
+            )
+        assert_close(smoothed.marginal(alpha, sigma).stds, mixture.marginal(alpha, sigma).stds)
+    assert_close(smoothed.posterior_mean(x, 0.5, 0.0), x / 0.5)
+    drawn = smoothed.sample(20_000, generator)
+    assert_close(drawn.mean(0), points.mean(0), rtol=0, atol=0.03)
+    with pytest.raises(ValueError, match="above 0"):
+        Smoothed(points, 0.0)

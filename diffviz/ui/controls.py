@@ -75,6 +75,7 @@ __all__ = [
     "choose_sampler",
     "choose_schedule",
     "choose_seed",
+    "complain",
     "line",
     "parse_curve",
     "show_curve",
@@ -97,15 +98,18 @@ _NOTES: ContextVar[list[Note] | None] = ContextVar("notes", default=None)
 
 
 @contextmanager
-def bar() -> Iterator[None]:
+def bar(key: str = "controls") -> Iterator[None]:
     """Hold the controls above the picture; what they have to say follows below all of them.
 
     Use as ``with bar():``. Without it each control says it right below itself.
+
+    Args:
+        key: a name that is unique on the page.
     """
     notes: list[Note] = []
     token = _NOTES.set(notes)
     try:
-        with st.container(key="controls", gap="small"):
+        with st.container(key=key, gap="small"):
             yield
             for note in notes:
                 _draw_note(*note)
@@ -135,8 +139,8 @@ def _draw_note(body: str, icon: str) -> None:
     box(body, icon=f":material/{icon}:")
 
 
-def _complain(*keys: str) -> None:
-    """Say what the address asked of these parameters that could not be had."""
+def complain(*keys: str) -> None:
+    """Say what the address asked of these parameters that could not be had, below a ``bar``."""
     told = links.told(*keys)
     if told:
         _say(told, "link_off")
@@ -153,6 +157,7 @@ def choose_data(
     default: str = "moons",
     n: int = 2000,
     images: int | None = None,
+    only: Sequence[str] | None = None,
 ) -> DataConfig:
     """Draw the choice of data: chips of a few sets, and a popover with all of them.
 
@@ -161,14 +166,16 @@ def choose_data(
         default: the set a page starts with.
         n: how many points it starts with.
         images: how many images it starts with; all of a set when left out.
+        only: the sets that the page can show, where it cannot show all of those kinds; the first
+            six are the chips.
 
     Returns:
         The choice; when what is asked for cannot be made, the last one that could.
     """
-    names = [name for name in (*INFO, *OWN, *IMAGE_INFO) if kind_of(name) in kinds]
+    names = [name for name in only or (*INFO, *OWN, *IMAGE_INFO) if kind_of(name) in kinds]
     parameter = links.choice("data", default, names)
     with line():
-        name = _chips(parameter, names)
+        name = _chips(parameter, names, _FAVOURITES if only is None else names[:6])
         with st.popover("More data", icon=":material/apps:"):
             _gallery(parameter, names, name)
             count = _count(name, n, images)
@@ -183,12 +190,12 @@ def choose_data(
         drawing if name == "drawing" else "",
         picture if name in ("cloud", "picture") else None,
     )
-    _complain("data", "text", "strokes", "n", "data_seed")
+    complain("data", "text", "strokes", "n", "data_seed")
     fallback = DataConfig(
         default, min(n, IMAGE_INFO[default].count) if default in IMAGE_INFO else n
     )
     good = st.session_state.get("_good_data")
-    last = good if isinstance(good, DataConfig) and good.kind in kinds else fallback
+    last = good if isinstance(good, DataConfig) and good.name in names else fallback
     return _checked(asked, last, trouble)
 
 
@@ -197,9 +204,11 @@ def _chip(name: str) -> str:
     return f"{picture} {text_of(name).title}"
 
 
-def _chips(parameter: links.Parameter[str], names: Sequence[str]) -> str:
+def _chips(
+    parameter: links.Parameter[str], names: Sequence[str], favourites: Sequence[str]
+) -> str:
     chosen = links.peek(parameter)
-    shown = [name for name in _FAVOURITES if name in names]
+    shown = [name for name in favourites if name in names]
     shown += [chosen] if chosen not in shown else []
 
     def draw(key: str) -> str | None:
@@ -354,7 +363,7 @@ def choose_schedule(
         with st.popover("More", icon=":material/tune:", help="Parameters of the schedule"):
             asked = _schedule_knobs(name, T)
     keys = [knob.name for knob in SCHEDULE_KNOBS.get(name, ())]
-    _complain("schedule", "T", "zsnr", "curve", *keys)
+    complain("schedule", "T", "zsnr", "curve", *keys)
     try:
         asked.build()
     except ValueError as error:
@@ -451,7 +460,7 @@ def choose_sampler(
             variable = _variable() if name in IN_VARIABLE else "auto"
             seed = choose_seed()
     names_said = ("sampler", "steps", "spacing", "variable", "seed")
-    _complain(*names_said, *(knob.name for knob in knobs))
+    complain(*names_said, *(knob.name for knob in knobs))
     taken = steps_on(count, chosen, schedule.build())
     if taken < count:
         _say(

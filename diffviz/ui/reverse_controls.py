@@ -1,4 +1,4 @@
-"""What only the Reverse page asks for: for what the denoiser is exact, how many samples, arrows.
+"""What only the Reverse page asks for: what denoises, how many samples, which arrows.
 
 And what the player says back: the step, the followed sample and a moved start, all of them part of
 the address.
@@ -7,21 +7,25 @@ the address.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from diffviz.ui import links
+from diffviz.ui import controls, links, models
 from diffviz.ui.configs import DataConfig
+from diffviz.ui.models import ModelConfig, OwnModel
 from diffviz.ui.player import Result
 from diffviz.ui.reverse_run import MovedStart, RunConfig, affordable, has_true_density
 
 __all__ = [
     "ARROWS",
+    "DENOISERS",
     "EXACT_FOR",
+    "Acting",
     "Place",
     "afford",
-    "choose_exact_for",
+    "choose_denoiser",
     "choose_options",
     "find_place",
     "keep_place",
@@ -29,8 +33,11 @@ __all__ = [
     "take_moved",
 ]
 
-EXACT_FOR = {"points": "Exact for these points", "density": "Exact for the true density"}
-"""What the denoiser is exact for: the word in the address and what the page says."""
+DENOISERS = {"exact": "Exact", "learned": "Learned", "own": "Yours"}
+"""What answers at each step: the word in the address and what the page says."""
+
+EXACT_FOR = {"points": "These points", "density": "The true density"}
+"""What the exact denoiser is exact for: the word in the address and what the page says."""
 
 ARROWS = {"flow": "Flow", "score": "Score"}
 
@@ -40,7 +47,21 @@ _ARROWS_HELP = (
 _SAMPLES, _MOST_SAMPLES = 2000, 5000
 _IMAGES, _MOST_IMAGES = 20, 100
 _REACH = 6.0  # standard deviations of the starting noise
-_AT = "_reverse_at"
+
+
+@dataclass(frozen=True)
+class Acting:
+    """What denoises.
+
+    Attributes:
+        points: whether the exact denoiser is that of the points; otherwise of the true density.
+        model: the network that acts in its place, if one does.
+        about: what that network is, in words; empty without one.
+    """
+
+    points: bool = True
+    model: ModelConfig | None = None
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,28 +89,127 @@ class _At:
     mount: int
 
 
-def choose_exact_for(data: DataConfig) -> bool:
-    """Draw the switch between the points and the true density, where that is known.
+def choose_denoiser(data: DataConfig) -> Acting:
+    """Draw the choice of what denoises: the exact answer, a shipped network, one of the reader's.
 
-    Returns:
-        Whether the denoiser is exact for the points.
+    Images have the exact denoiser only, and no choice is drawn.
     """
+    mine = [one for one in models.own() if models.fits(one.model, data)]
+    offered = _offered(data, mine)
+    parameter = _denoiser(data, offered)
+    if data.kind == "image":
+        links.value(parameter)
+        links.value(_own([]))
+        controls.complain(parameter.key)
+        return Acting()
+    chosen = links.peek(parameter) if len(offered) > 1 else links.value(parameter)
+    icon = "check_circle" if chosen not in offered[1:] else "model_training"
+    title = DENOISERS[chosen if chosen in offered else "exact"]
+    with st.popover(title, icon=f":material/{icon}:", help="What denoises"):
+        if len(offered) > 1:
+            chosen = _switch("What answers at each step", parameter, DENOISERS, offered)
+        acting = _PARTS[chosen](data, mine)
+        if chosen != "own":
+            links.value(_own([]))
+        if not mine:
+            st.caption("A network that you train on the Training page can be chosen here too.")
+    controls.complain(parameter.key, "own", "exact_for")
+    return acting
+
+
+def _offered(data: DataConfig, mine: Sequence[OwnModel]) -> list[str]:
+    offered = ["exact"]
+    if models.shipped(data) is not None:
+        offered.append("learned")
+    return [*offered, "own"] if mine else offered
+
+
+def _denoiser(data: DataConfig, offered: Sequence[str]) -> links.Parameter[str]:
+    """What answers, in the address; remembered apart where there is nothing to choose."""
+    any_word = links.choice("denoiser", "exact", DENOISERS)
+
+    def parse(word: str) -> str:
+        if any_word.parse(word) in offered:
+            return word
+        if word == "learned":
+            raise links.Refused(f"needs a trained network, and none ships for {data.title}")
+        if models.own():
+            raise links.Refused(f"needs a network for {data.kind} data, and yours is for others")
+        raise links.Refused(
+            "needs a network that you trained or loaded yourself: those stay in the session that "
+            "made them and do not travel with links. Train one on the Training page, or load its "
+            "files there"
+        )
+
+    return links.Parameter("denoiser", "exact", parse, of="" if len(offered) > 1 else "exact")
+
+
+def _own(names: Sequence[str]) -> links.Parameter[str]:
+    """Which of the reader's networks, by its digest; without any, what the address asks is left."""
+
+    def parse(word: str) -> str:
+        if not names or word in names or not word:
+            return word if names else ""
+        raise links.Refused("is none of your networks here", names[0])
+
+    return links.Parameter("own", "", parse, of="" if names else "none")
+
+
+def _exact(data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
     if not has_true_density(data):
-        return True
+        st.markdown("The exact posterior mean for these points, in closed form: no network.")
+        return Acting()
+    st.markdown("The exact posterior mean, in closed form: no network. It is exact for:")
     parameter = links.choice("exact_for", "points", EXACT_FOR)
-    chosen = links.bound(
-        parameter,
-        lambda key: st.segmented_control(
-            "What the denoiser is exact for",
-            list(EXACT_FOR),
-            format_func=EXACT_FOR.__getitem__,
-            required=True,
+    return Acting(_switch("Exact for", parameter, EXACT_FOR, list(EXACT_FOR)) == "points")
+
+
+def _learned(data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
+    model = models.shipped(data)
+    assert model is not None
+    card = models.checkpoint(model).card
+    about = f"a network trained for {card.steps:,} steps on many points of {data.title}"
+    st.markdown(f"{about.capitalize()}; it ships with the app. Its answers are estimates.")
+    return Acting(model=model, about=about)
+
+
+def _yours(_data: DataConfig, mine: Sequence[OwnModel]) -> Acting:
+    by_name = {one.model.name: one for one in mine}
+    names = list(by_name)
+
+    def draw(key: str) -> str | None:
+        if st.session_state[key] not in by_name:
+            st.session_state[key] = names[0]
+        return st.selectbox(
+            "Which of your networks",
+            names,
+            format_func=lambda name: by_name[name].model.title or name,
             key=key,
-            label_visibility="collapsed",
-        ),
-    )
-    links.complaints(parameter.key)
-    return chosen == "points"
+        )
+
+    chosen = by_name[links.bound(_own(names), draw)]
+    steps, of = chosen.checkpoint.card.steps, chosen.checkpoint.card.data
+    about = f"your network, trained for {steps:,} steps on {links.plain(of)}"
+    st.markdown(f"{about.capitalize()}. Its answers are estimates. It stays in this session.")
+    return Acting(model=chosen.model, about=about)
+
+
+_PARTS = {"exact": _exact, "learned": _learned, "own": _yours}
+
+
+def _switch(
+    label: str, parameter: links.Parameter[str], words: Mapping[str, str], offered: Sequence[str]
+) -> str:
+    """A choice of words; a remembered one that is not offered here gives way to the default."""
+
+    def draw(key: str) -> str | None:
+        if st.session_state[key] not in offered:
+            st.session_state[key] = parameter.default
+        return st.segmented_control(
+            label, offered, format_func=words.__getitem__, required=True, key=key
+        )
+
+    return links.bound(parameter, draw)
 
 
 def choose_options(run: RunConfig) -> RunConfig:
@@ -177,30 +297,30 @@ def take_moved(run: RunConfig, result: Result) -> bool:
     return True
 
 
-def find_place(frames: int, samples: int) -> Place:
+def find_place(frames: int, samples: int, page: str = "reverse") -> Place:
     """Where the player shall be, by the address and by where it was.
 
     A run of another length shows the same share of the way; a followed link plays from the start.
     """
     asked, follow = links.get_step(frames), links.value(_follow(samples))
     links.complaints("follow")
-    last = st.session_state.get(_AT, _At(asked, frames, follow, 0))
+    last = st.session_state.get(f"_{page}_at", _At(asked, frames, follow, 0))
     if (asked, follow) == (min(last.step, frames - 1), last.follow):
         step = round(last.step * (frames - 1) / max(last.frames - 1, 1))
         mount = last.mount
     else:
         step, mount = asked, last.mount + 1
-    st.session_state[_AT] = _At(step, frames, follow, mount)
+    st.session_state[f"_{page}_at"] = _At(step, frames, follow, mount)
     links.set_step(step)
     fits = follow is not None and follow < samples
-    return Place(f"reverse-{mount}", step or None, follow if fits else None)
+    return Place(f"{page}-{mount}", step or None, follow if fits else None)
 
 
-def keep_place(result: Result, frames: int, samples: int) -> None:
+def keep_place(result: Result, frames: int, samples: int, page: str = "reverse") -> None:
     """Put what was chosen in the player into the address."""
-    last: _At = st.session_state[_AT]
+    last: _At = st.session_state[f"_{page}_at"]
     step = last.step if result.step is None else result.step
-    st.session_state[_AT] = _At(step, frames, result.follow, last.mount)
+    st.session_state[f"_{page}_at"] = _At(step, frames, result.follow, last.mount)
     links.set_step(step)
     links.keep(_follow(samples), result.follow)
 

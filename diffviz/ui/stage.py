@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from diffviz.datasets import MIXTURES
+from diffviz.denoisers import Denoiser
 from diffviz.distributions import Distribution, Empirical, GaussianMixture
 from diffviz.schedules import DiscreteVP, Schedule
 from diffviz.ui.controls import DataConfig
@@ -21,6 +23,7 @@ __all__ = [
     "density_frames",
     "distribution",
     "drawing_scale",
+    "field_frames",
 ]
 
 LIMITS = (-3.0, 3.0)
@@ -112,3 +115,41 @@ def density_frames(
         assert isinstance(marginal, GaussianMixture)  # what both kinds of distribution become
         frames.append(marginal.density_on_grid(*[axis] * marginal.means.shape[1]))
     return torch.stack(frames)
+
+
+def field_frames(
+    denoiser: Denoiser,
+    schedule: Schedule,
+    t: Tensor,
+    kind: Literal["flow", "score"],
+    across: int,
+) -> Tensor:
+    """Return the score, or the velocity at which points move on the screen.
+
+    Args:
+        denoiser: whose field it is.
+        schedule: the path it is asked on.
+        t: (F,) times, falling to 0, where nothing moves any more.
+        kind: which of the two.
+        across: G arrows along either axis of ``LIMITS``.
+
+    Returns:
+        (F, G, G, 2), rows along the second coordinate.
+    """
+    axis = torch.linspace(*LIMITS, across)
+    drawn = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
+    scale = drawing_scale(schedule, t)
+    unit = torch.ones_like(t) if scale is None else scale
+    field = [torch.zeros_like(drawn) for _ in t]
+    for k, (time, c) in enumerate(zip(t.tolist()[:-1], unit.tolist(), strict=False)):
+        x_t = drawn / c
+        x_0 = denoiser(x_t, time)
+        alpha, sigma = schedule.at(time)
+        eps = (x_t - alpha * x_0) / sigma
+        if kind == "score":
+            field[k] = -eps
+            continue
+        d_alpha, d_sigma = (d.item() for d in schedule.derivatives(time))
+        turn = -(c**3) * (alpha * d_alpha + sigma * d_sigma) if scale is not None else 0.0
+        field[k] = -(turn * x_t + c * (d_alpha * x_0 + d_sigma * eps))
+    return torch.stack(field).reshape(-1, across, across, 2)
