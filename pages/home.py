@@ -10,30 +10,53 @@ from diffviz.ui.waiting import wait_for
 
 _CSS = """
 <style>
+.st-key-home_cards {display: grid; gap: 0.8rem;
+  grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));}
+.st-key-home_cards > div {width: auto; height: 100%;}
 .st-key-home_cards img {
-  display: block; width: 100%; max-height: 5.6rem; object-fit: contain; object-position: left;}
+  display: block; width: 100%; max-height: 4rem; object-fit: contain; object-position: left;}
 .st-key-home_cards p {font-size: 0.98rem; line-height: 1.4;}
-.st-key-home_cards [data-testid="stPageLink"] p {font-size: 1.1rem; font-weight: 600;}
+.st-key-home_cards [data-testid="stPageLink"] a {padding-left: 0;}
+.st-key-home_cards [data-testid="stPageLink"] p {font-size: 1.05rem; font-weight: 600;}
+@media (min-width: 641px) and (max-width: 1180px) {.st-key-home_cards img {display: none;}}
 </style>
 """
 CARDS = (
     (
-        "Forward: take data apart",
+        "Forward",
         "forward",
-        "One noising at a time or in a single jump. Is what is left really Gaussian?",
+        "One noising at a time or in one jump. Is what is left really Gaussian?",
         home_run.forward_picture,
     ),
     (
-        "Schedules: how fast",
+        "Schedules",
         "schedules",
-        "Ten noise schedules side by side, and one that you bend with your own hand.",
+        "Ten noise schedules side by side, and one that you bend by hand.",
         home_run.schedules_picture,
     ),
     (
-        "Reverse: the way back",
+        "Reverse",
         "reverse",
-        "Eleven samplers lead noise back to data, with a denoiser that makes no error.",
+        "Eleven samplers lead noise back to data, exactly or with a network.",
         home_run.reverse_picture,
+    ),
+    (
+        "Training",
+        "training",
+        "A network learns the score before your eyes. Does it memorise?",
+        home_run.training_picture,
+    ),
+    (
+        "Guidance",
+        "guidance",
+        "Ask for one class, turn up the scale, and see what is lost.",
+        home_run.guidance_picture,
+    ),
+    (
+        "Arena",
+        "arena",
+        "Same noise, ten network calls each: who comes closest to the data?",
+        home_run.arena_picture,
     ),
 )
 
@@ -43,7 +66,7 @@ theme.header(
     "exact",
 )
 st.html(_CSS)
-left, right = st.columns([0.62, 0.38], gap="medium")
+left, right = st.columns([0.58, 0.42], gap="medium")
 with left:
     place, bar = st.container(), st.empty()
     buffer = wait_for(lambda _: home_run.there_and_back(), "Noising a word", bar)

@@ -11,18 +11,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffviz.denoisers import Exact
+from diffviz.denoisers import Conditioned, Exact, Guided
 from diffviz.distributions import Empirical
+from diffviz.grids import make_grid
 from diffviz.noising import jump
-from diffviz.samplers import DDIM
+from diffviz.samplers import DDIM, DDPM, DPMpp2M, Heun
 from diffviz.schedules import SCHEDULES, Cosine
-from diffviz.ui import stage
+from diffviz.ui import models, stage
 from diffviz.ui.caching import cached
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.player import Clock, Points, encode
 from diffviz.ui.theme import Palette
 
-__all__ = ["forward_picture", "reverse_picture", "schedules_picture", "there_and_back"]
+__all__ = [
+    "arena_picture",
+    "forward_picture",
+    "guidance_picture",
+    "reverse_picture",
+    "schedules_picture",
+    "there_and_back",
+    "training_picture",
+]
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 
@@ -114,22 +123,78 @@ def schedules_picture(colors: Palette) -> str:
     return _image(floor + "".join(lines), width, height, "Four noise schedules as curves")
 
 
+@cached(max_entries=1)
+@torch.inference_mode()
+def _learned() -> Floats:
+    """Moons that the shipped network draws in 4, 6, 10 and 40 evaluations, (4, N, 2)."""
+    schedule = Cosine()
+    denoiser = models.denoiser(models.ModelConfig("shipped", "moons"), schedule)
+    x_1 = torch.randn(_SMALL.n, 2, generator=torch.Generator().manual_seed(1))
+    grids = [make_grid(schedule, steps, "log_snr") for steps in (4, 6, 10, 40)]
+    return torch.stack([DDIM().sample(denoiser, schedule, g, x_1) for g in grids]).numpy()
+
+
+@cached(max_entries=1)
+@torch.inference_mode()
+def _guided() -> Floats:
+    """Two moons, the upper one asked for with growing guidance scales, (4, N, 2)."""
+    schedule, source = Cosine(), Empirical(*DataConfig("moons", 1000, 1).labelled())
+    x_1 = torch.randn(_SMALL.n, 2, generator=torch.Generator().manual_seed(1))
+    grid = make_grid(schedule, 20, "log_snr")
+    guided = [Guided(Exact(source, schedule), w) for w in (0.0, 1.0, 4.0, 8.0)]
+    asked = [Conditioned(denoiser, label=0) for denoiser in guided]
+    return torch.stack([DDIM().sample(a, schedule, grid, x_1) for a in asked]).numpy()
+
+
+@cached(max_entries=1)
+@torch.inference_mode()
+def _raced() -> Floats:
+    """A spiral after ten evaluations by four samplers, (4, N, 2)."""
+    schedule = Cosine()
+    exact = Exact(Empirical(DataConfig("spiral", 1000, 1).load()), schedule)
+    x_1 = torch.randn(_SMALL.n, 2, generator=torch.Generator().manual_seed(1))
+    ends = []
+    for sampler, steps in ((DDPM(), 10), (DDIM(), 10), (Heun(), 5), (DPMpp2M(), 10)):
+        grid, noise = make_grid(schedule, steps, "log_snr"), torch.Generator().manual_seed(2)
+        ends.append(sampler.sample(exact, schedule, grid, x_1, noise))
+    return torch.stack(ends).numpy()
+
+
+def training_picture(colors: Palette) -> str:
+    """What a trained network draws with more and more evaluations, as an HTML image."""
+    return _cells(_learned(), [colors.learned] * 4, colors, "A network draws two moons")
+
+
+def guidance_picture(colors: Palette) -> str:
+    """One class of two asked for, four scales, as an HTML image."""
+    return _cells(_guided(), [colors.classes[0]] * 4, colors, "One class is asked for, ever harder")
+
+
+def arena_picture(colors: Palette) -> str:
+    """Four samplers after ten evaluations, as an HTML image."""
+    return _cells(_raced(), [colors.exact] * 4, colors, "Four samplers after ten network calls")
+
+
 def _strip(x: Floats, times: Sequence[float], colors: Palette) -> str:
+    fills = [_mixed(colors.data, colors.noise, float(Cosine()(t)[1]) ** 2) for t in times]
+    words = "Points turn into noise" if times[0] == 0 else "Noise turns into points"
+    return _cells(x, fills, colors, words)
+
+
+def _cells(x: Floats, fills: Sequence[str], colors: Palette, words: str) -> str:
+    """Four clouds of points side by side, each in its color."""
     cells = []
-    for k, (points, t) in enumerate(zip(x, times, strict=True)):
-        noise = float(Cosine()(t)[1]) ** 2
+    for k, (points, fill) in enumerate(zip(x, fills, strict=True)):
         left, scale = k * (_CELL + _GAP), _CELL / 5.6
         dots = "".join(
             f'<circle cx="{left + _CELL / 2 + scale * x:.1f}" cy="{_CELL / 2 - scale * y:.1f}"/>'
             for x, y in points.tolist()
             if max(abs(x), abs(y)) < 2.7
         )
-        fill = _mixed(colors.data, colors.noise, noise)
         cells.append(
             f'<rect x="{left + 0.5}" y="0.5" width="{_CELL - 1}" height="{_CELL - 1}" rx="6" '
             f'fill="none" stroke="{colors.grid}"/><g fill="{fill}" class="dots">{dots}</g>'
         )
-    words = "Points turn into noise" if times[0] == 0 else "Noise turns into points"
     return _image("".join(cells), 4 * _CELL + 3 * _GAP, _CELL, words)
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import plotly.graph_objects as go
 import streamlit as st
 from PIL import Image, ImageDraw
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.errors import StreamlitAPIException
 
 from diffviz.ui import links
@@ -29,6 +30,7 @@ __all__ = [
     "chart",
     "header",
     "icon",
+    "mark",
     "palette",
     "questions",
     "style",
@@ -157,6 +159,8 @@ _CSS = """
   .st-key-page_header {flex-wrap: nowrap !important; gap: 1rem !important;}
   .st-key-page_header > :nth-child(2) {min-width: 0 !important; flex: 1 1 auto;}
 }
+/* The first page of a visit comes before its own settings: the same width there. */
+[data-testid="stSidebar"][style*="width: 300px"] {width: 220px !important;}
 /* What is read is at least 15 px, also in widgets. */
 [data-testid="stWidgetLabel"] p, [data-testid="stButtonGroup"] p, [data-testid="stPopoverButton"] p,
 [data-testid="stButton"] p, [data-testid="stSelectbox"] input, [data-testid="stNumberInput"] input,
@@ -252,13 +256,16 @@ def badge(kind: Badge) -> str:
     return f":{color}-badge[:material/{icon}: {word}]"
 
 
-def header(title: str, sentence: str, kind: Badge | None = None) -> None:
+def header(title: str, sentence: str, kind: Badge | None = None) -> DeltaGenerator:
     """Draw the top of a page; call it first.
 
     Args:
         title: the page's name.
         sentence: one sentence that says what to look at.
         kind: the badge at the right, if a denoiser acts or data are shown.
+
+    Returns:
+        The badge's slot, for ``mark``: for pages that know only later what acts.
     """
     links.begin()
     st.html(_CSS)
@@ -267,9 +274,16 @@ def header(title: str, sentence: str, kind: Badge | None = None) -> None:
     ):
         st.title(title, anchor=False, width="content")
         st.markdown(sentence, width="stretch")
+        slot = st.empty()
         if kind is not None:
-            st.markdown(badge(kind), width="content", help=_HELP[kind])
+            mark(slot, kind)
     links.complaints(links.UNUSED)
+    return slot
+
+
+def mark(slot: DeltaGenerator, kind: Badge) -> None:
+    """Put a badge into the slot that ``header`` left for it."""
+    slot.markdown(badge(kind), width="content", help=_HELP[kind])
 
 
 def questions(items: Sequence[tuple[str, str, Mapping[str, object]]]) -> None:

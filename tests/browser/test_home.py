@@ -56,9 +56,9 @@ def test_it_waits_for_those_who_want_less_motion(home: Any) -> None:
 
 def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
     page = home()
-    for link in ("Forward: take data apart", "Schedules: how fast", "Reverse: the way back"):
-        page.get_by_role("link", name=link).click()
-        title = page.get_by_role("heading", level=1, name=link.split(":")[0])
+    for link in ("Forward", "Schedules", "Reverse", "Training", "Guidance", "Arena"):
+        page.locator(".st-key-home_cards").get_by_role("link", name=link).click()
+        title = page.get_by_role("heading", level=1, name=link)
         title.wait_for(timeout=20_000)
         page.get_by_role("link", name="Home").click()
         page.get_by_role("heading", level=1, name="See diffusion").wait_for(timeout=20_000)
@@ -68,8 +68,8 @@ def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
 def test_pictures_are_drawn_and_described(home: Any) -> None:
     page = home()
     pictures = page.locator(".st-key-home_cards img")
-    expect(pictures).to_have_count(3)
-    for k in range(3):
+    expect(pictures).to_have_count(6)
+    for k in range(6):
         assert pictures.nth(k).get_attribute("alt")
         assert pictures.nth(k).evaluate("(e) => e.complete && e.naturalWidth > 0")
 
@@ -83,6 +83,6 @@ def test_it_fits(home: Any, width: int, height: int, scheme: str) -> None:
     box = page.locator(".dvz-transport").bounding_box()
     assert box["y"] + box["height"] <= height
     if width == 1440:
-        for link in page.get_by_role("link", name="back").all():
+        for link in page.locator(".st-key-home_cards a").all():
             assert link.bounding_box()["y"] < height
     assert page.errors == []

@@ -37,7 +37,7 @@ def test_the_word_goes_to_noise_and_comes_back() -> None:
 
 
 @pytest.mark.parametrize("colors", [LIGHT, DARK])
-@pytest.mark.parametrize("name", ["forward_picture", "schedules_picture", "reverse_picture"])
+@pytest.mark.parametrize("name", [name for name in home_run.__all__ if name.endswith("_picture")])
 def test_pictures_are_well_formed_and_described(name: str, colors: object) -> None:
     html = getattr(home_run, name)(colors)
     found = re.fullmatch(r'<img src="data:image/svg\+xml;base64,(.+?)" alt="(.+)">', html)

@@ -175,12 +175,20 @@ class Scrubber {
     g.strokeStyle = css(palette.rgb.text, 0.35);
     g.stroke();
     g.setLineDash([]);
-    const rising = curve[0][1] > curve[curve.length - 1][1];
     g.font = `12px ${palette.font}`;
     g.fillStyle = palette.css.muted;
-    g.textAlign = rising ? "left" : "right";
+    g.textAlign = "left";
     g.textBaseline = "bottom";
-    g.fillText(TRACK_LABEL, rising ? this.x(0) + 2 : this.x(1) - 2, y - 2);
+    g.fillText(TRACK_LABEL, this.roomiest(curve, g.measureText(TRACK_LABEL).width), y - 2);
+  }
+
+  // Where along the line a label of this width is farthest above the curve: left, middle or right.
+  roomiest(curve, width) {
+    const [left, right] = [this.x(0) + 2, this.x(1) - 2 - width];
+    const room = (from) => Math.min(
+      ...curve.filter(([x]) => x >= from - 4 && x <= from + width + 4).map(([, y]) => y),
+    );
+    return [left, right, (left + right) / 2].reduce((a, b) => (room(b) > room(a) ? b : a));
   }
 
   // One stem per stop, from the floor to the curve; a tick below the floor where they are dense.
