@@ -39,7 +39,7 @@ __all__ = ["Full", "Job", "Pool", "Status", "forget", "mine", "start"]
 MAX_SECONDS = 900.0  # of work, pauses left out
 MAX_WAITING = 40  # jobs that may wait for their turn, of all sessions together
 MAX_EACH = 4  # unfinished jobs of one session
-GRACE = 3.0  # seconds that a session may be gone, as when a connection breaks for a moment
+GRACE = 5.0  # seconds that a session may be gone, as when a connection breaks for a moment
 BEAT = 1.0  # seconds between two looks at which sessions are left
 
 _LOG = logging.getLogger(__name__)
