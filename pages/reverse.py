@@ -1,4 +1,4 @@
-"""The Reverse page: from noise to data with a sampler and an exact denoiser."""
+"""The Reverse page: from noise to data with a sampler and a denoiser, exact or learned."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import streamlit as st
 from diffviz.ui import controls, links, reverse_controls, reverse_words, theme
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.player import player
-from diffviz.ui.reverse_run import RunConfig, Shown, shown
+from diffviz.ui.reverse_controls import Acting
+from diffviz.ui.reverse_run import RunConfig, Shown, affordable, ends, shown
 from diffviz.ui.waiting import wait_for
 
-theme.header(
+badge = theme.header(
     "Reverse",
     "Noise becomes data: each step asks what the clean sample would be, and goes a little there.",
-    "exact",
 )
 
 _CSS = """
@@ -29,24 +29,24 @@ _CSS = """
 """
 st.html(_CSS)
 
-with st.container(key="reverse_data"):
+with controls.bar("reverse_data"), controls.line():
     data = controls.choose_data(n=500)
+    acting = reverse_controls.choose_denoiser(data)
+theme.mark(badge, "exact" if acting.model is None else "learned")
 
 
 @st.fragment
-def show(data: DataConfig) -> None:
+def show(data: DataConfig, acting: Acting) -> None:
     """Draw the other controls and the run; a change of them, or in the player, reruns only this."""
     with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         schedule = controls.choose_schedule()
         sampler = controls.choose_sampler(schedule)
-        asked = reverse_controls.choose_options(RunConfig(data, schedule, sampler))
+        asked = RunConfig(data, schedule, sampler, acting.points, model=acting.model)
+        asked = reverse_controls.choose_options(asked)
     notes, picture, bar, move = st.container(), st.container(), st.empty(), st.container()
     left, right = st.columns(2, gap="large")
-    with left:
-        cost = st.container()
-        points = reverse_controls.choose_exact_for(asked.data)
     with notes:
-        run = reverse_controls.afford(replace(asked, points=points))
+        run = reverse_controls.afford(asked)
         if run.data.kind == "2-D":
             run = replace(run, moved=links.value(reverse_controls.moved_start(run)))
             links.complaints("moved")
@@ -69,11 +69,24 @@ def show(data: DataConfig) -> None:
         own = wait_for(lambda watch: shown(still, watch), "The run without the moved point", bar)
         with move:
             tell_moved(run, made, own)
-    cost.markdown(reverse_words.about_run(run, made))
+    left.markdown(reverse_words.about_run(run, made, acting.about))
     if run.data.kind == "image":
         left.html(reverse_words.pairs_html(run, made))
-    right.markdown(reverse_words.about_ends(run, made))
+    if run.model is None:
+        right.markdown(reverse_words.about_ends(run, made))
+    else:
+        with right:
+            tell_learned(run, made)
     links.sync()
+
+
+def tell_learned(run: RunConfig, made: Shown) -> None:
+    """Say where a network's run ends beside that of the exact denoiser from the same noise."""
+    exact = replace(run, model=None, arrows="flow")
+    exact = replace(exact, samples=affordable(exact))
+    words, bar = st.empty(), st.empty()
+    there = wait_for(lambda watch: ends(exact, watch), "The exact denoiser, to compare", bar)
+    words.markdown(reverse_words.about_learned(run, made.ends, there))
 
 
 def tell_moved(run: RunConfig, made: Shown, own: Shown) -> None:
@@ -88,7 +101,7 @@ def tell_moved(run: RunConfig, made: Shown, own: Shown) -> None:
         )
 
 
-show(data)
+show(data, acting)
 
 theme.questions(
     [

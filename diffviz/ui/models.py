@@ -24,7 +24,18 @@ from diffviz.pretrained import PRETRAINED, pretrained
 from diffviz.schedules import Schedule
 from diffviz.ui.configs import DataConfig
 
-__all__ = ["ModelConfig", "OwnModel", "checkpoint", "classes", "denoiser", "keep", "own", "shipped"]
+__all__ = [
+    "ModelConfig",
+    "OwnModel",
+    "checkpoint",
+    "classes",
+    "cost",
+    "denoiser",
+    "fits",
+    "keep",
+    "own",
+    "shipped",
+]
 
 _MOST_OWN = 4  # models that a session keeps; the oldest goes first
 _MOST_KEPT = 64  # own models of all sessions that are held in memory
@@ -120,6 +131,18 @@ def classes(model: ModelConfig) -> int:
     """How many classes a model can be asked for; 0 where it takes no label."""
     module = checkpoint(model).denoiser.module
     return module.config.classes if isinstance(module, PointNetwork) else 0
+
+
+def fits(model: ModelConfig, data: DataConfig) -> bool:
+    """Whether a model answers for data of this kind: for as many coordinates."""
+    module = checkpoint(model).denoiser.module
+    dims = {"1-D": 1, "2-D": 2}
+    return isinstance(module, PointNetwork) and module.config.dim == dims.get(data.kind)
+
+
+def cost(model: ModelConfig) -> int:
+    """How many weights a model has, and so about how many products it costs to ask it once."""
+    return sum(weight.numel() for weight in checkpoint(model).denoiser.module.parameters())
 
 
 def denoiser(model: ModelConfig, schedule: Schedule) -> Denoiser:

@@ -104,7 +104,7 @@ def choose_denoiser(data: DataConfig) -> Acting:
         return Acting()
     chosen = links.peek(parameter) if len(offered) > 1 else links.value(parameter)
     icon = "check_circle" if chosen not in offered[1:] else "model_training"
-    title = DENOISERS[chosen if chosen in offered else "exact"]
+    title = f"Denoiser: {DENOISERS[chosen if chosen in offered else 'exact'].lower()}"
     with st.popover(title, icon=f":material/{icon}:", help="What denoises"):
         if len(offered) > 1:
             chosen = _switch("What answers at each step", parameter, DENOISERS, offered)

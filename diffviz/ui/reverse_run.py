@@ -1,4 +1,4 @@
-"""A run from noise to data with an exact denoiser, from configs to what the player shows.
+"""A run from noise to data, by an exact denoiser or a network, from configs to the player.
 
 Everything here is a pure function of small frozen configs.  What depends on the seed (the run
 itself) and what does not (the density, the arrows, the warped grid) are cached apart, so that
@@ -29,9 +29,10 @@ from diffviz.metrics import sliced_wasserstein_path
 from diffviz.samplers import DDIM, Sampler
 from diffviz.schedules import Schedule
 from diffviz.trajectory import State, Trajectory
-from diffviz.ui import stage
+from diffviz.ui import models, stage
 from diffviz.ui.caching import cached
 from diffviz.ui.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import (
     Curve,
     Histogram,
@@ -57,6 +58,7 @@ __all__ = [
     "affordable",
     "arrows",
     "density",
+    "ends",
     "has_true_density",
     "reference",
     "shown",
@@ -74,6 +76,7 @@ MAX_FRAMES = 101
 """More stops than this are not sent: the player shows as many, evenly chosen, with both ends."""
 
 _BUDGET = 4e10  # sample x data point x coordinate x evaluation that a run may cost: some 20 s
+_NETWORK_BUDGET = 7.5e11  # sample x weight x evaluation that a run of a network may cost: as long
 _IMAGE_BYTES = 5_000_000  # of the images that are sent
 _IMAGE_SIDE = 64  # an uploaded picture is reduced to this
 _CELLS = 48
@@ -102,6 +105,7 @@ class RunConfig:
         samples: how many samples start from noise.
         arrows: which field the arrows show, in two dimensions.
         moved: a starting position chosen by hand.
+        model: the network that acts in place of the exact denoiser, None for that one.
     """
 
     data: DataConfig = field(default_factory=lambda: DataConfig(n=500))
@@ -111,11 +115,17 @@ class RunConfig:
     samples: int = 2000
     arrows: Arrows = "flow"
     moved: MovedStart | None = None
+    model: ModelConfig | None = None
 
     @property
     def source(self) -> tuple[DataConfig, bool]:
-        """What the denoiser is exact for."""
+        """What the exact denoiser is exact for, and what a network is compared with."""
         return self.data, self.points or not has_true_density(self.data)
+
+    @property
+    def badge(self) -> Literal["exact", "learned"]:
+        """What acts."""
+        return "exact" if self.model is None else "learned"
 
     @property
     def stops(self) -> Stops:
@@ -207,9 +217,12 @@ def has_true_density(data: DataConfig) -> bool:
 def affordable(run: RunConfig) -> int:
     """How many of the samples asked for can be run and sent: at least 1."""
     size = _shape(run.data).numel()
-    points = run.data.n if run.source[1] else 8
     calls = run.sampler.steps * _calls_a_step(run.sampler)
-    most = int(_BUDGET / (points * max(size, 2) * calls))
+    if run.model is None:
+        points = run.data.n if run.source[1] else 8
+        most = int(_BUDGET / (points * max(size, 2) * calls))
+    else:
+        most = int(_NETWORK_BUDGET / (models.cost(run.model) * calls))
     if run.data.kind == "image":
         most = min(most, _IMAGE_BYTES // (3 * size * len(run.stops.kept())))
     return max(min(run.samples, most), 1)
@@ -262,7 +275,7 @@ def simulate(run: RunConfig, watch: Watch = ignore) -> tuple[Trajectory, float]:
     """Run it; return the states of the frames, and the seconds that sampling took."""
     schedule, kept = run.schedule.build(), set(run.stops.kept())
     grid = run.sampler.grid(schedule)
-    denoiser = _Shared(Exact(_source(*run.source), schedule))
+    denoiser = _Shared(_denoiser(run.source, run.model, schedule))
     generator = torch.Generator().manual_seed(run.sampler.seed)
     x_1 = torch.randn(run.samples, *_shape(run.data), generator=generator)
     x_1 *= schedule.prior_std(grid[0].item())
@@ -276,6 +289,12 @@ def simulate(run: RunConfig, watch: Watch = ignore) -> tuple[Trajectory, float]:
         if state.index in kept:
             states.append(state)
     return Trajectory.stack(states), time.perf_counter() - started
+
+
+@cached(max_entries=24)
+def ends(run: RunConfig, _watch: Watch = ignore) -> Ends:
+    """Where a run ends, without the rest: to compare another run with."""
+    return _ends(run, simulate(run, _watch)[0])
 
 
 # What does not depend on the seed ---------------------------------------------------------------
@@ -304,10 +323,12 @@ def line_density(
 
 @cached(max_entries=24)
 @torch.inference_mode()
-def arrows(source: tuple[DataConfig, bool], stops: Stops, kind: Arrows) -> Floats:
+def arrows(
+    source: tuple[DataConfig, bool], stops: Stops, kind: Arrows, model: ModelConfig | None = None
+) -> Floats:
     """The score, or the velocity at which points move on the screen, (F, G, G, 2)."""
     schedule, times = stops.schedule.build(), stops.times()
-    denoiser = Exact(_source(*source), schedule)
+    denoiser = _denoiser(source, model, schedule)
     axis = torch.linspace(*stage.LIMITS, _ARROWS)
     drawn = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
     scale = stage.drawing_scale(schedule, times)
@@ -329,20 +350,26 @@ def arrows(source: tuple[DataConfig, bool], stops: Stops, kind: Arrows) -> Float
 
 @cached(max_entries=24)
 @torch.inference_mode()
-def warped_grid(source: tuple[DataConfig, bool], stops: Stops, sampler: SamplerConfig) -> Floats:
+def warped_grid(
+    source: tuple[DataConfig, bool],
+    stops: Stops,
+    sampler: SamplerConfig,
+    model: ModelConfig | None = None,
+) -> Floats:
     """A square grid of starting noise carried to the data, (F, M, M, 2), as drawn.
 
     Args:
         source: what the denoiser is exact for.
         stops: of the run.
         sampler: a deterministic one, with any seed: it is not used.
+        model: the network that acts, if one does.
     """
     schedule, kept = stops.schedule.build(), set(stops.kept())
     grid = stops.grid()
     axis = torch.linspace(-_MESH_REACH, _MESH_REACH, _MESH)
     start = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
     start *= schedule.prior_std(grid[0].item())
-    denoiser = Exact(_source(*source), schedule)
+    denoiser = _denoiser(source, model, schedule)
     states = sampler.build().iterate(denoiser, schedule, grid, start)
     places = torch.stack([state.x_t for state in states if state.index in kept])
     return _drawn(places, schedule, stops.times()).reshape(-1, _MESH, _MESH, 2)
@@ -379,8 +406,8 @@ def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     carrier = run.sampler if _is_deterministic(run.sampler.build()) else SamplerConfig("ddim")
     backdrop = [
         _HELPERS.submit(density, run.source, run.stops),
-        _HELPERS.submit(arrows, run.source, run.stops, run.arrows),
-        _HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0)),
+        _HELPERS.submit(arrows, run.source, run.stops, run.arrows, run.model),
+        _HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0), run.model),
     ]
     heat, field, mesh = (part.result() for part in backdrop)
     source = _source(*run.source)
@@ -388,7 +415,7 @@ def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
         run.data.title,
         _drawn(trajectory.x_t, schedule, trajectory.t),
         stage.LIMITS,
-        badge="exact",
+        badge=run.badge,
         x_0=trajectory.x_0.numpy(),
         data=source.points.numpy() if isinstance(source, Empirical) else None,
         field=field,
@@ -413,7 +440,7 @@ def _lines_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
         values,
         times,
         stage.LIMITS,
-        badge="exact",
+        badge=run.badge,
         x_0=trajectory.x_0[..., 0].numpy(),
         data=source.points[:, 0].numpy() if isinstance(source, Empirical) else None,
         scale=_scale(schedule, trajectory.t),
@@ -542,6 +569,15 @@ class _Shared(Denoiser):
             return self.denoiser(part, t, **cond)
 
         return torch.cat(list(_HELPERS.map(answer, x_t.chunk(_CORES))))
+
+
+def _denoiser(
+    source: tuple[DataConfig, bool], model: ModelConfig | None, schedule: Schedule
+) -> Denoiser:
+    """What acts: the network if there is one, else the exact denoiser of the source."""
+    if model is not None:
+        return models.denoiser(model, schedule)
+    return Exact(_source(*source), schedule)
 
 
 @lru_cache(maxsize=16)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from diffviz.ui.configs import SPACING_TEXT
-from diffviz.ui.reverse_run import RunConfig, Shown, reference
+from diffviz.ui.reverse_run import Ends, RunConfig, Shown, reference
 
-__all__ = ["about_ends", "about_moved", "about_run", "pairs_html"]
+__all__ = ["about_ends", "about_learned", "about_moved", "about_run", "pairs_html"]
 
 _HINTS = {
     "1-D": "Click a path to follow it.",
@@ -20,14 +20,22 @@ _HINTS = {
     "image": "Click a small image to see it large.",
 }
 _ALL = 0.995
+_MANY = 0.5  # more ends on data points than this are called copies
 _PAIRS_SHOWN = 10
 _TILE = 44  # pixels
 
 
-def about_run(run: RunConfig, shown: Shown) -> str:
-    """What the run cost, and what one step does."""
+def about_run(run: RunConfig, shown: Shown, network: str = "") -> str:
+    """What the run cost, and what one step does.
+
+    Args:
+        run: the run.
+        shown: what came of it.
+        network: what the network is, in words, where one acts.
+    """
     calls = "1 evaluation" if shown.evaluations == 1 else f"{shown.evaluations:,} evaluations"
-    cost = f"**{calls}** of the exact denoiser, **{_time(shown.seconds)}** on this machine."
+    of = "the exact denoiser" if run.model is None else network or "a trained network"
+    cost = f"**{calls}** of {of}, **{_time(shown.seconds)}** on this machine."
     parts = [cost]
     if shown.frames < shown.steps + 1:
         parts.append(f"Of {shown.steps + 1:,} stops, {shown.frames} are shown.")
@@ -63,6 +71,19 @@ def about_ends(run: RunConfig, shown: Shown) -> str:
         f"**Memorisation, blurred.** Runs end {mean} from a training {thing} on average{apart}: "
         f"the last step, from sigma = {_number(ends.last_sigma)}, still blends several. "
         f"{why}{_hint(run)}"
+    )
+
+
+def about_learned(run: RunConfig, ends: Ends, exact: Ends) -> str:
+    """Where a run of a network ends, beside the exact denoiser from the same noise."""
+    apart = f", where neighbours are {_number(ends.neighbours)} apart" if ends.neighbours else ""
+    verdict = "Copies." if ends.on_a_point >= _MANY else "Learned, so estimated."
+    return (
+        f"**{verdict}** Runs of a network need not end on training points: "
+        f"{_share(ends.on_a_point)} end on one of the {run.data.n:,} shown, and the mean distance "
+        f"to the nearest is {_number(float(ends.distance.mean()))}{apart}. From the same noise the "
+        f"exact denoiser of these points puts {_share(exact.on_a_point)} on one, "
+        f"{_number(float(exact.distance.mean()))} away on average."
     )
 
 
@@ -128,6 +149,10 @@ def _at(x: NDArray[np.float32] | NDArray[np.float64]) -> str:
 
 def _time(seconds: float) -> str:
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _share(share: float) -> str:
+    return "none" if share == 0 else "all" if share == 1 else f"{share:.1%}"
 
 
 def _number(value: float) -> str:
