@@ -21,19 +21,22 @@ from typing import Any, Literal, Protocol, TypedDict
 
 import streamlit as st
 
-from diffviz.ui.player.clock import Clock
+from diffviz.ui.player.clock import Clock, Track
+from diffviz.ui.player.fields import Fields
 from diffviz.ui.player.format import Buffer, decode, read_header, with_options
 from diffviz.ui.player.images import Images, Mix
 from diffviz.ui.player.lines import Lines
 from diffviz.ui.player.points import Points
-from diffviz.ui.player.rail import Curve, Histogram, Rail, StepFormula, Term
+from diffviz.ui.player.rail import Curve, Histogram, Levels, Rail, StepFormula, Term
 
 __all__ = [
     "Buffer",
     "Clock",
     "Curve",
+    "Fields",
     "Histogram",
     "Images",
+    "Levels",
     "Lines",
     "Mix",
     "Moved",
@@ -43,13 +46,14 @@ __all__ = [
     "Result",
     "StepFormula",
     "Term",
+    "Track",
     "decode",
     "encode",
     "player",
 ]
 
 HERE = Path(__file__).parent
-SCRIPTS = ("base", "points", "lines", "images", "rail", "scrubber", "main")
+SCRIPTS = ("base", "points", "fields", "lines", "images", "rail", "levels", "scrubber", "main")
 STYLES = ("player", "panels")
 MAX_PANELS = 4
 

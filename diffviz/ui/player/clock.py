@@ -6,6 +6,7 @@ forward run goes from data (t = 0) to noise (t = 1), a reverse run the other way
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,9 +15,53 @@ from numpy.typing import ArrayLike
 
 from diffviz.ui.player.format import Buffer
 
-__all__ = ["Clock"]
+__all__ = ["Clock", "Track"]
 
 DIRECTIONS = ("forward", "reverse")
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """What is drawn behind the scrubber where the frames are not stops of a schedule.
+
+    Attributes:
+        u: (M,) places along the track, from 0 (left) to 1 (right), not falling.
+        values: (M,) finite numbers there, above 0 where ``log``.
+        label: what the curve is.
+        limits: the ends of its vertical axis.
+        log: whether that is logarithmic.
+
+    Raises:
+        ValueError: when lengths disagree, places fall or leave [0, 1], or a value cannot be drawn.
+    """
+
+    u: ArrayLike
+    values: ArrayLike
+    label: str
+    limits: tuple[float, float]
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        """Check that the curve can be drawn."""
+        u, values = (np.asarray(v, dtype=np.float64) for v in (self.u, self.values))
+        if u.ndim != 1 or u.shape != values.shape or not u.size:
+            raise ValueError(f"u has shape {u.shape} but values has {values.shape}")
+        if not (np.isfinite(values).all() and u.min() >= 0 and u.max() <= 1):
+            raise ValueError("a track needs finite values at places from 0 to 1")
+        if (np.diff(u) < 0).any():
+            raise ValueError("the places of a track must not fall")
+        if not self.limits[0] < self.limits[1] or (self.log and min(self.limits[0], *values) <= 0):
+            raise ValueError(f"the limits {self.limits} do not fit the axis of the track")
+
+    def pack(self, buffer: Buffer, prefix: str) -> dict[str, Any]:
+        """Add the curve to a buffer and return its header entry."""
+        return {
+            "label": self.label,
+            "limits": [float(end) for end in self.limits],
+            "log": self.log,
+            "u": buffer.add(f"{prefix}.u", self.u, "f32"),
+            "values": buffer.add(f"{prefix}.values", self.values, "f32"),
+        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +80,9 @@ class Clock:
         start: the word at the scrubber's left end; default "data" or "noise" by direction.
         end: the word at its right end.
         unit: what one frame is called in words ("step").
+        track: a curve to draw behind the scrubber instead of the schedule's.
+        names: (F,) what each frame is called, instead of its number and unit.
+        notes: (F,) what is said of each frame, instead of its time and log-SNR.
 
     Raises:
         ValueError: when lengths disagree, a time is outside [0, 1], or a value is NaN.
@@ -51,6 +99,9 @@ class Clock:
     start: str | None = None
     end: str | None = None
     unit: str = "step"
+    track: Track | None = None
+    names: Sequence[str] | None = None
+    notes: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -63,6 +114,10 @@ class Clock:
             value = getattr(self, name)
             if value is not None and np.shape(value) != frames:
                 raise ValueError(f"{name} has shape {np.shape(value)} but t has {frames[0]} frames")
+        for name in ("names", "notes"):
+            words = getattr(self, name)
+            if words is not None and len(words) != frames[0]:
+                raise ValueError(f"{name} has {len(words)} entries but t has {frames[0]} frames")
         if np.ndim(self.curve_t) != 1 or np.shape(self.curve_t) != np.shape(self.curve_log_snr):
             raise ValueError(
                 f"curve_t has shape {np.shape(self.curve_t)} but "
@@ -90,6 +145,9 @@ class Clock:
             "start": self.start or words[0],
             "end": self.end or words[1],
             "unit": self.unit,
+            "track": None if self.track is None else self.track.pack(buffer, f"{prefix}.track"),
+            "names": None if self.names is None else list(self.names),
+            "notes": None if self.notes is None else list(self.notes),
             "arrays": {},
         }
         for role in ("t", "alpha", "sigma", "curve_t", "curve_log_snr", "evaluations"):

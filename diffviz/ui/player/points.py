@@ -46,6 +46,7 @@ class Points:
         scale: (F,) factor that ``x_t`` and ``mesh`` were multiplied by for drawing.
         field_label: what the arrows are.
         density_label: what the heat map is.
+        points_label: what the points are.
         pulls: whether following a point shows how strongly each data point pulls on it, the exact
             posterior weights; needs ``data`` and the badge ``exact``.  Turn it off where the exact
             denoiser knows something else than these points, such as a Gaussian mixture.
@@ -73,6 +74,7 @@ class Points:
     scale: ArrayLike | None = None
     field_label: str = "Velocity"
     density_label: str = "Density"
+    points_label: str = "Points xₜ"
     pulls: bool = True
     movable: bool = False
     note: str | None = None
@@ -125,6 +127,7 @@ class Points:
             "limits": [lo.tolist(), hi.tolist()],
             "field_label": self.field_label,
             "density_label": self.density_label,
+            "points_label": self.points_label,
             "pulls": self.pulls and self.data is not None and self.badge == "exact",
             "movable": self.movable,
             "note": self.note,

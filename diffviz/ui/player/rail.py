@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from diffviz.ui.player.format import Buffer
 
-__all__ = ["Curve", "Histogram", "Rail", "StepFormula", "Term"]
+__all__ = ["Curve", "Histogram", "Levels", "Rail", "StepFormula", "Term"]
 
 MAX_BINS = 500
+_BLANK = 255  # the level of a cell without a number
 ROLES = ("x_t", "x_0", "eps", "z")
 
 
@@ -73,6 +74,37 @@ class Curve:
         _vector(self.label, self.values)
         if self.floor is not None and not np.isfinite(self.floor):
             raise ValueError(f"the floor of {self.label} is not finite")
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """A number for every frame and every noise level, drawn as a heat map over the frames.
+
+    Attributes:
+        values: (F, B) numbers, from the lowest noise level up; NaN where there is none.  What
+            is drawn at a frame is drawn back to the frame before it.
+        label: what the number is.
+        limits: the ends of the colours.
+        ticks: (place, word) along the vertical axis: 0 at its lower end, 1 at its upper end.
+        axis: what the vertical axis is.
+
+    Raises:
+        ValueError: for another shape, or limits that are empty.
+    """
+
+    values: ArrayLike
+    label: str
+    limits: tuple[float, float] = (0.0, 1.0)
+    ticks: Sequence[tuple[float, str]] = ()
+    axis: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that the map can be drawn."""
+        shape = np.shape(self.values)
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(f"the levels have shape {shape}; they need (frames, levels)")
+        if not self.limits[0] < self.limits[1]:
+            raise ValueError(f"limits are {self.limits}; the upper one must exceed the lower one")
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +178,8 @@ class Rail:
         numbers: whether t, alpha, sigma, SNR and the like are shown.
         beta: (F,) the noise variance that each single noising adds, for schedules that have one.
         distance: a curve over the frames.
+        levels: a heat map over the frames.
+        curves: more curves over the frames.
         step: the formula of the step being shown, with the followed point's numbers.
     """
 
@@ -154,6 +188,8 @@ class Rail:
     beta: ArrayLike | None = None
     distance: Curve | None = None
     step: StepFormula | None = None
+    levels: Levels | None = None
+    curves: Sequence[Curve] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts speak of the same number of frames."""
@@ -184,6 +220,10 @@ class Rail:
             lengths["beta"] = int(np.size(self.beta))
         if self.distance is not None:
             lengths[self.distance.label] = int(np.size(self.distance.values))
+        if self.levels is not None:
+            lengths[self.levels.label] = int(np.shape(self.levels.values)[0])
+        for curve in self.curves:
+            lengths[curve.label] = int(np.size(curve.values))
         return lengths
 
     def pack(self, buffer: Buffer, prefix: str) -> dict[str, Any]:
@@ -195,6 +235,12 @@ class Rail:
             header["beta"] = buffer.add(f"{prefix}.beta", self.beta, "f32")
         if self.distance is not None:
             header["distance"] = _pack_curve(self.distance, buffer, f"{prefix}.distance")
+        if self.levels is not None:
+            header["levels"] = _pack_levels(self.levels, buffer, f"{prefix}.levels")
+        if self.curves:
+            header["curves"] = [
+                _pack_curve(c, buffer, f"{prefix}.curve{i}") for i, c in enumerate(self.curves)
+            ]
         if self.step is not None:
             header["step"] = _pack_step(self.step, buffer, f"{prefix}.step")
         return header
@@ -218,6 +264,21 @@ def _pack_curve(curve: Curve, buffer: Buffer, prefix: str) -> dict[str, Any]:
         "label": curve.label,
         "floor": None if curve.floor is None else float(curve.floor),
         "floor_label": curve.floor_label,
+    }
+
+
+def _pack_levels(levels: Levels, buffer: Buffer, prefix: str) -> dict[str, Any]:
+    low, high = levels.limits
+    values = np.asarray(levels.values, dtype=np.float64)
+    level = np.clip((values - low) / (high - low), 0, 1) * (_BLANK - 1)
+    return {
+        "values": buffer.add(
+            f"{prefix}.values", np.where(np.isnan(values), _BLANK, level), "u8", 0.0, _BLANK
+        ),
+        "label": levels.label,
+        "bar": [f"{low:g}", f"{high:g}"],
+        "ticks": [[float(place), word] for place, word in levels.ticks],
+        "axis": levels.axis,
     }
 
 

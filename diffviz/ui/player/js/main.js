@@ -33,7 +33,7 @@ const ICONS = {
   loop: "M17 2.5l3.5 3.5L17 9.5M20 6H8a4.5 4.5 0 0 0-4.5 4.5V12M7 21.5L3.5 18 7 14.5M4 18h12a4.5 4.5 0 0 0 4.5-4.5V12",
 };
 
-const VIEWS = { points: PointsView, lines: LinesView, images: ImagesView, mix: MixView };
+const VIEWS = { points: PointsView, fields: FieldsView, lines: LinesView, images: ImagesView, mix: MixView };
 const FILM_KINDS = ["images", "mix"];
 
 const PLAYERS = new WeakMap();
@@ -198,6 +198,7 @@ class Player {
     this.stepLine = run.rail && run.rail.step ? new StepLine(this.stepHost, run.rail, run) : null;
     this.root.classList.toggle("dvz-no-rail", !this.rail);
     this.root.classList.toggle("dvz-no-stepline", !this.stepLine);
+    this.root.classList.toggle("dvz-own-track", Boolean(run.clock.track));
     this.root.setAttribute("aria-label", run.header.title || "Animation");
     setText(this.startWord, run.clock.start);
     setText(this.endWord, run.clock.end);
@@ -486,10 +487,11 @@ class Player {
     if (this.shownReadout === frame && this.readoutRun === this.run) return;
     this.shownReadout = frame;
     this.readoutRun = this.run;
-    const { count, t, snr } = describeFrame(this.run, frame);
+    const { count, note, t, snr } = describeFrame(this.run, frame);
     setText(this.countText, count);
-    setText(this.timeText, `t = ${t}`);
-    setText(this.snrText, `log-SNR ${snr}`);
+    setText(this.timeText, note === null ? `t = ${t}` : note);
+    setText(this.snrText, note === null ? `log-SNR ${snr}` : "");
+    this.snrText.hidden = note !== null;
     this.root.dataset.frame = String(frame);
     this.backButton.disabled = frame === 0;
     this.nextButton.disabled = frame === this.last;

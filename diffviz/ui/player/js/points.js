@@ -81,7 +81,7 @@ class PointsView {
 
   describe() {
     const { panel, run } = this;
-    const way = run.clock.direction === "forward" ? "from data to noise" : "from noise to data";
+    const way = `from ${run.clock.start} to ${run.clock.end}`;
     return `${panel.title || "Points"}: ${this.count} points in the plane, moving ${way}`;
   }
 
@@ -90,7 +90,7 @@ class PointsView {
     const on = (key, usual) => (panel.on ? panel.on.includes(key) : usual);
     const badge = panel.badge || "data";
     const offered = [
-      ["points", "Points xₜ", true, "disc", badge, true],
+      ["points", panel.points_label, true, "disc", badge, true],
       ["trails", "Trails", false, "trail", badge, true],
       ["x_0", "Predicted x₀", false, "diamond", badge, this.x_0],
       ["data", "Data", true, "cross", "data", this.data],

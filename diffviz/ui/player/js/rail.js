@@ -495,7 +495,9 @@ class RailView {
     this.cards = [];
     if (rail.histogram) this.cards.push(new HistogramCard(rail.histogram, run));
     if (rail.numbers) this.cards.push(new NumbersCard(rail, run));
+    if (rail.levels) this.cards.push(new LevelsCard(rail.levels, run));
     if (rail.distance) this.cards.push(new DistanceCard(rail.distance, run));
+    for (const curve of rail.curves || []) this.cards.push(new DistanceCard(curve, run));
     host.hidden = this.cards.length === 0;
     this.root = el("div", { class: "dvz-cards" }, ...this.cards.map((card) => card.node));
     host.append(this.root);

@@ -107,6 +107,7 @@ class Scrubber {
     return TRACK_PAD.x + u * (this.width - 2 * TRACK_PAD.x);
   }
 
+  // Height of a value of the track: a log-SNR, or what a track of its own shows.
   y(value) {
     const share = (clamp(value, this.low, this.high) - this.low) / (this.high - this.low);
     return this.height - TRACK_PAD.bottom - share * (this.height - TRACK_PAD.top - TRACK_PAD.bottom);
@@ -115,6 +116,7 @@ class Scrubber {
   // The curve as [x, y] pairs from left to right.
   curve() {
     const { clock } = this.run;
+    if (clock.track) return this.ownCurve(clock.track);
     const pairs = this.axis.byTime
       ? Array.from(clock.curve_t, (t, k) => [this.axis.ofTime(t), clock.curve_log_snr[k]])
       : Array.from(this.axis.u, (u, k) => [u, logSnr(clock.alpha[k], clock.sigma[k])]);
@@ -123,6 +125,14 @@ class Scrubber {
     this.low = Math.max(SNR_RANGE[0], Math.min(...stops, -1) - 1);
     this.high = Math.min(SNR_RANGE[1], Math.max(...stops, 1) + 2);
     return pairs.map(([u, value]) => [this.x(u), this.y(value)]);
+  }
+
+  // The curve of a clock that brings its own: not a schedule's, such as the loss over training.
+  ownCurve({ u, values, limits, log }) {
+    const level = log ? Math.log10 : (v) => v;
+    [this.low, this.high] = limits.map(level);
+    const places = this.run.array(u).data;
+    return Array.from(this.run.array(values).data, (v, k) => [this.x(places[k]), this.y(level(v))]);
   }
 
   // The track drawn twice, once as "still to come", once as "done"; a frame shows a part of each.
@@ -166,6 +176,10 @@ class Scrubber {
 
   // Where data and noise are equally strong, and what the curve is.
   drawReference(g, curve, palette) {
+    if (this.run.clock.track) {
+      this.drawOwnAxis(g, this.run.clock.track, palette);
+      return;
+    }
     const y = Math.round(this.y(0)) + 0.5;
     g.beginPath();
     g.moveTo(this.x(0), y);
@@ -191,13 +205,34 @@ class Scrubber {
     return [left, right, (left + right) / 2].reduce((a, b) => (room(b) > room(a) ? b : a));
   }
 
+  // A line at each decade (or nice value) of an own track, with its number, and what the curve is.
+  drawOwnAxis(g, { label, limits, log }, palette) {
+    const [low, high] = limits;
+    const decades = [1, 2, 5].flatMap((m) => [-4, -3, -2, -1, 0, 1, 2].map((p) => m * 10 ** p));
+    const inside = decades.filter((v) => v > low * 1.05 && v < high * 0.98);
+    const marks = log ? (inside.length > 3 ? inside.filter((v) => `${v}`.includes("1")) : inside) : niceTicks(low, high, 2);
+    g.font = `12px ${palette.font}`;
+    g.textAlign = "right";
+    g.textBaseline = "middle";
+    for (const value of marks) {
+      const y = Math.round(this.y(log ? Math.log10(value) : value)) + 0.5;
+      strokeSegment(g, this.x(0), y, this.x(1), y, css(palette.rgb.text, 0.1));
+      g.fillStyle = palette.css.muted;
+      g.fillText(compact(value, 1), this.x(1) - 3, y - 6);
+    }
+    g.textBaseline = "top";
+    g.fillStyle = palette.css.muted;
+    g.fillText(label, this.x(1) - 34, 0);
+  }
+
   // One stem per stop, from the floor to the curve; a tick below the floor where they are dense.
   drawStems(g, color, floor) {
     const { clock, frames } = this.run;
     g.beginPath();
     for (let k = 0; k < frames; k++) {
       const x = Math.round(this.x(this.axis.u[k]) - 0.5) + 0.5;
-      const top = frames <= MAX_STEMS ? this.y(logSnr(clock.alpha[k], clock.sigma[k])) : floor;
+      const own = clock.track ? this.curveAt(x) : null;
+      const top = frames > MAX_STEMS ? floor : own === null ? this.y(logSnr(clock.alpha[k], clock.sigma[k])) : own;
       g.moveTo(x, floor + 5);
       g.lineTo(x, top);
     }
@@ -209,6 +244,7 @@ class Scrubber {
   // Height of the curve at a horizontal place.
   curveAt(x) {
     const { points } = this;
+    if (points.length === 1) return points[0][1];
     let k = 1;
     while (k < points.length - 1 && points[k][0] < x) k++;
     const [x0, y0] = points[k - 1];
@@ -268,8 +304,13 @@ class Scrubber {
 // A frame in words and in parts: "step 12 of 50, t = 0.760, log-SNR −3.10".
 function describeFrame(run, frame) {
   const { clock, frames } = run;
+  const named = clock.names ? clock.names[frame] : null;
+  if (clock.notes) {
+    const count = named || `${clock.unit} ${frame} of ${frames - 1}`;
+    return { count, note: clock.notes[frame], words: `${count}, ${clock.notes[frame]}` };
+  }
   const snr = fixed(logSnr(clock.alpha[frame], clock.sigma[frame]), 2);
   const t = fixed(clock.t[frame], 3);
-  const count = `${clock.unit} ${frame} of ${frames - 1}`;
-  return { count, t, snr, words: `${count}, t = ${t}, log-SNR ${snr}` };
+  const count = named || `${clock.unit} ${frame} of ${frames - 1}`;
+  return { count, note: null, t, snr, words: `${count}, t = ${t}, log-SNR ${snr}` };
 }

@@ -1,0 +1,162 @@
+// Two vector fields over each other, the exact one and a learned one, and a heat map of the error
+// between them.  The grid, the scale and the pointer's rules are those of points in the plane.
+
+const ERROR_BLANK = 255;
+
+class FieldsView {
+  constructor(host, panel, run) {
+    Object.assign(this, { host, panel, run, width: 0, height: 0 });
+    for (const role of ["exact", "learned", "error"]) this[role] = run.role(panel, role);
+    this.canvases = Object.fromEntries(["heat", "still", "vector"].map((name) =>
+      [name, el("canvas", { class: `dvz-layer dvz-layer-${name}`, "aria-hidden": "true" })]));
+    const { vector } = this.canvases;
+    vector.removeAttribute("aria-hidden");
+    vector.setAttribute("role", "img");
+    vector.setAttribute("aria-label", `${panel.title}: arrows of the learned and the exact ${panel.field_label}, and the error between them`);
+    this.low = el("span", {}, "0");
+    this.bar = el("canvas", { class: "dvz-error-bar", width: 96, height: 1, "aria-hidden": "true" });
+    this.key = el("div", { class: "dvz-error-key" }, el("span", {}, panel.error_label), this.low, this.bar,
+      el("span", {}, `${compact(panel.peak, 2)}+`));
+    host.append(...Object.values(this.canvases), this.key);
+  }
+
+  layers() {
+    const { panel } = this;
+    return [
+      { key: "exact", label: `Exact ${panel.field_label}`, on: true, glyph: "arrow", color: "exact" },
+      { key: "learned", label: `Learned ${panel.field_label}`, on: true, glyph: "arrow", color: "learned" },
+      { key: "error", label: "Error", on: true, glyph: "heat", color: "muted" },
+    ];
+  }
+
+  resize(width, height) {
+    if (width === this.width && height === this.height && this.ratio === pixelRatio()) return;
+    Object.assign(this, { width, height, ratio: pixelRatio(), stillKey: null });
+    if (!width || !height) return;
+    const [lo, hi] = this.panel.limits;
+    const room = { x: width - 2 * STAGE_PAD, y: height - 2 * STAGE_PAD };
+    this.unit = Math.max(Math.min(room.x / (hi[0] - lo[0]), room.y / (hi[1] - lo[1])), 1e-6);
+    this.origin = {
+      x: width / 2 - (this.unit * (lo[0] + hi[0])) / 2,
+      y: height / 2 + (this.unit * (lo[1] + hi[1])) / 2,
+    };
+    for (const name of ["still", "vector"]) fitCanvas(this.canvases[name], width, height);
+    const [left, top] = this.toScreen(lo[0], hi[1]);
+    Object.assign(this.canvases.heat.style, {
+      left: `${left}px`, top: `${top}px`,
+      width: `${this.unit * (hi[0] - lo[0])}px`, height: `${this.unit * (hi[1] - lo[1])}px`,
+    });
+  }
+
+  toScreen(x, y) {
+    return PointsView.prototype.toScreen.call(this, x, y);
+  }
+
+  toPlane(x, y) {
+    return PointsView.prototype.toPlane.call(this, x, y);
+  }
+
+  draw(frame, state) {
+    if (!this.width || !this.height) return;
+    const { palette, layers } = state;
+    if (this.stillKey !== palette.key) {
+      this.stillKey = palette.key;
+      this.drawStill(palette);
+    }
+    this.drawHeat(frame, layers, palette);
+    const g = this.canvases.vector.getContext("2d");
+    g.clearRect(0, 0, this.width, this.height);
+    if (layers.exact) this.drawArrows(g, this.exact, frame, palette.css.exact, 3, palette.dark ? 0.8 : 0.7);
+    if (layers.learned) this.drawArrows(g, this.learned, frame, palette.css.learned, 1.4, 1);
+  }
+
+  drawStill(palette) {
+    const g = this.canvases.still.getContext("2d");
+    g.clearRect(0, 0, this.width, this.height);
+    const [left, top] = this.toPlane(0, 0);
+    const [right, bottom] = this.toPlane(this.width, this.height);
+    const ticks = niceTicks(left, right, Math.max(2, Math.min(this.width / 46, 16)));
+    const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
+    PointsView.prototype.drawGrid.call(this, g, palette, { left, top, right, bottom, step });
+    this.table = this.errorTable(palette);
+    const bar = this.bar.getContext("2d");
+    for (let i = 0; i < 96; i++) {
+      const color = this.table[Math.round((i / 95) * (ERROR_BLANK - 1))];
+      bar.clearRect(i, 0, 1, 1);
+      bar.fillStyle = `rgba(${color & 255},${(color >> 8) & 255},${(color >> 16) & 255},${(color >>> 24) / 255})`;
+      bar.fillRect(i, 0, 1, 1);
+    }
+  }
+
+  // Nothing at no error; the far end of the scale is the one that stands out from the background.
+  errorTable(palette) {
+    const table = new Uint32Array(256);
+    for (let i = 0; i < ERROR_BLANK; i++) {
+      const v = i / (ERROR_BLANK - 1);
+      const k = Math.round(255 * (palette.dark ? 0.15 + 0.85 * v : 1 - 0.85 * v));
+      const rgb = [0, 1, 2].map((c) => palette.cividis[3 * k + c]);
+      table[i] = ((Math.round(225 * Math.min(1, v * 1.6)) << 24) | packRgb(rgb)) >>> 0;
+    }
+    return table; // the last entry, a blank cell, stays transparent
+  }
+
+  drawHeat(frame, layers, palette) {
+    const { heat } = this.canvases;
+    heat.hidden = !layers.error;
+    this.key.hidden = !layers.error;
+    if (!layers.error) return;
+    const [frames, rows, columns] = this.error.shape;
+    if (heat.width !== columns || heat.height !== rows || !this.image) {
+      heat.width = columns;
+      heat.height = rows;
+      this.image = heat.getContext("2d").createImageData(columns, rows);
+      this.pixels = new Uint32Array(this.image.data.buffer);
+    }
+    const { data } = this.error;
+    const low = clamp(Math.floor(frame), 0, frames - 1);
+    const a = low * rows * columns;
+    const b = Math.min(low + 1, frames - 1) * rows * columns;
+    const share = frame - low;
+    for (let r = 0; r < rows; r++) {
+      for (let c = 0; c < columns; c++) {
+        const i = (rows - 1 - r) * columns + c;
+        const [p, q] = [data[a + i], data[b + i]];
+        const mixed = p === ERROR_BLANK || q === ERROR_BLANK ? p : Math.round(p + share * (q - p));
+        this.pixels[r * columns + c] = this.table[mixed];
+      }
+    }
+    heat.getContext("2d").putImageData(this.image, 0, 0);
+  }
+
+  drawArrows(g, field, frame, color, thick, opacity) {
+    const [frames, rows, columns] = field.shape;
+    const [lo, hi] = this.panel.limits;
+    const { data } = field;
+    const low = clamp(Math.floor(frame), 0, frames - 1);
+    const high = Math.min(low + 1, frames - 1);
+    const share = frames > 1 ? frame - Math.floor(frame) : 0;
+    const size = rows * columns * 2;
+    const pitch = { x: (hi[0] - lo[0]) / (columns - 1), y: (hi[1] - lo[1]) / (rows - 1) };
+    const longest = 0.86 * this.unit * Math.min(pitch.x, pitch.y);
+    const component = (i) => {
+      const q = data[low * size + i];
+      return ((q + share * (data[high * size + i] - q)) / 65535) * 2 - 1;
+    };
+    g.beginPath();
+    for (let i = 0; i < rows * columns; i++) {
+      const [x, y] = this.toScreen(lo[0] + (i % columns) * pitch.x, lo[1] + Math.floor(i / columns) * pitch.y);
+      drawArrow(g, x, y, component(2 * i) * longest, -component(2 * i + 1) * longest);
+    }
+    g.lineWidth = thick;
+    g.lineCap = "round";
+    g.lineJoin = "round";
+    g.globalAlpha = opacity;
+    g.strokeStyle = color;
+    g.stroke();
+    g.globalAlpha = 1;
+  }
+
+  dispose() {
+    this.host.replaceChildren();
+  }
+}
