@@ -5,9 +5,11 @@
     python -m diffviz.train points moons --steps 500 --into /tmp/weights
 
 Each model is trained on ``POINTS`` points of its data set and measured on fresh ones: samples by
-Heun's method against new draws of the data, beside the same between two new draws of the data (the
-floor), and the negative log-likelihood of new points by the probability-flow ODE.  The figures go
-into the card beside the weights.
+Heun's method against new draws of the data, and the negative log-likelihood of new points by the
+probability-flow ODE.  Beside each distance stands what two new draws of the data measure (the
+floor) and what independent points of the training set do.  The two differ where a set spreads its
+points more evenly than chance does, as moons do; no model can be better than the second.  The
+figures go into the card beside the weights.
 """
 
 from __future__ import annotations
@@ -32,17 +34,22 @@ from diffviz.networks import NetworkConfig
 from diffviz.pretrained import FOLDER, PRETRAINED
 from diffviz.samplers import Heun
 from diffviz.schedules import EDM, Schedule
-from diffviz.training import TrainConfig, Trainer
+from diffviz.training import Diverged, TrainConfig, Trainer
 
 __all__ = ["CONFIG", "NETWORK", "POINTS", "main", "measure", "train_points"]
 
 POINTS = 50_000
 """How many points each model is trained on."""
 
-CONFIG = TrainConfig("x_0", "log_normal", batch=512, steps=8000, ema_decay=0.9995)
+CONFIG = TrainConfig("x_0", "log_normal", batch=512, steps=8000, lr=2e-3, ema_decay=0.9995)
 NETWORK = NetworkConfig(width=128, depth=3)
 _SAMPLES, _DRAWS, _STEPS = 2000, 5, 40
 _LIKELY = 500  # points whose likelihood is measured
+_DISTANCES = {
+    "sliced_wasserstein": sliced_wasserstein,
+    "energy_distance": energy_distance,
+    "mmd": mmd,
+}
 
 
 def measure(name: str, denoiser: Denoiser, schedule: Schedule) -> dict[str, float]:
@@ -55,23 +62,23 @@ def measure(name: str, denoiser: Denoiser, schedule: Schedule) -> dict[str, floa
 
     Returns:
         ``sliced_wasserstein``, ``energy_distance`` and ``mmd`` of 2,000 samples (Heun, 40 steps) to
-        2,000 fresh points, means over five draws, and the same with ``_floor`` between two fresh
-        draws; ``nll`` in nats of 500 fresh points, and ``nll_exact`` where the density is known.
+        2,000 fresh points, means over five draws; the same with ``_floor`` between two fresh draws
+        and with ``_independent`` for independent points of the training set; ``nll`` in nats of 500
+        fresh points, and ``nll_exact`` where the density is known.
     """
     grid = make_grid(schedule, _STEPS, "karras")
+    many = DATASETS[name](POINTS, 0)
     figures: dict[str, list[float]] = {}
     for draw in range(_DRAWS):
+        generator = torch.Generator().manual_seed(draw)
         fresh, other = (DATASETS[name](_SAMPLES, 1000 + 2 * draw + k) for k in (0, 1))
-        x_1 = torch.randn(fresh.shape, generator=torch.Generator().manual_seed(draw))
+        x_1 = schedule.prior_std() * torch.randn(fresh.shape, generator=generator)
         with torch.inference_mode():
-            samples = Heun().sample(denoiser, schedule, grid, schedule.prior_std() * x_1)
-        for key, distance in (
-            ("sliced_wasserstein", sliced_wasserstein),
-            ("energy_distance", energy_distance),
-            ("mmd", mmd),
-        ):
-            figures.setdefault(key, []).append(float(distance(samples, fresh)))
-            figures.setdefault(f"{key}_floor", []).append(float(distance(other, fresh)))
+            samples = Heun().sample(denoiser, schedule, grid, x_1)
+        independent = many[torch.randint(POINTS, (_SAMPLES,), generator=generator)]
+        for key, distance in _DISTANCES.items():
+            for end, x in (("", samples), ("_floor", other), ("_independent", independent)):
+                figures.setdefault(key + end, []).append(float(distance(x, fresh)))
     points = DATASETS[name](_LIKELY, 2000)
     figures["nll"] = likelihood(denoiser, schedule, points).nats.tolist()
     if name in MIXTURES:
@@ -81,7 +88,16 @@ def measure(name: str, denoiser: Denoiser, schedule: Schedule) -> dict[str, floa
 
 
 def train_points(name: str, steps: int, into: Path) -> dict[str, float]:
-    """Train the model of a data set and save it; return the figures on its card."""
+    """Train the model of a data set and save it; return the figures on its card.
+
+    Args:
+        name: one of ``PRETRAINED``.
+        steps: how long to train.
+        into: the folder for the two files.
+
+    Raises:
+        Diverged: when training does; nothing is written then.
+    """
     points, labels = labelled(name, POINTS, seed=0)
     classes = INFO[name].classes if INFO[name].classes > 1 else 0
     schedule = EDM()
@@ -123,9 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if unknown:
         points.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(PRETRAINED)}")
     torch.set_num_threads(1)
-    asked.into.mkdir(parents=True, exist_ok=True)
+    try:
+        asked.into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        points.error(f"there is no place for the files: {error}")
     for name in asked.names or PRETRAINED:
-        figures = train_points(name, asked.steps, asked.into)
+        try:
+            figures = train_points(name, asked.steps, asked.into)
+        except (Diverged, ValueError, OSError) as error:
+            points.exit(1, f"{name}: {error}\n")
         row = "  ".join(f"{key} {value:g}" for key, value in figures.items())
         print(f"{name:16} {row}", flush=True)
 
