@@ -19,16 +19,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -36,18 +29,9 @@ from urllib.parse import urlencode
 import numpy as np
 import plotly
 from playwright.sync_api import Browser, Page, sync_playwright
+from serving import FLAGS, ROOT, free_port, served, streamlit
 
-ROOT = Path(__file__).resolve().parents[1]
 APP = ROOT / "tests" / "browser" / "apps" / "player_app.py"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 FRAMES = 100
 LOADS = 3
 VIEW = {"width": 1440, "height": 900}
@@ -80,52 +64,6 @@ async function start(n, frames, seconds) {
   return (1000 * shown) / (performance.now() - began);
 }
 </script>"""
-
-
-@contextmanager
-def served(command: list[str], port: int, health: str) -> Iterator[str]:
-    """Run a server until the block ends; yields its address."""
-    quiet = subprocess.DEVNULL
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=quiet, stdout=quiet, stderr=quiet)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/{health}", timeout=2).close()
-                break
-            except (urllib.error.URLError, OSError):
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"{command[2]} did not answer on port {port}") from None
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def streamlit(port: int) -> list[str]:
-    """The command that serves the test page."""
-    options = {
-        "server.headless": "true",
-        "server.port": str(port),
-        "server.address": "127.0.0.1",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-    }
-    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
 
 
 def open_run(browser: Browser, address: str, query: dict[str, Any]) -> Page:
@@ -223,8 +161,7 @@ def main() -> int:
     report: dict[str, float] = {}
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
-        port = free_port()
-        with served(streamlit(port), port, "_stcore/health") as address:
+        with streamlit(APP) as address:
             for points, layers in ((20_000, 0), (2_000, 0), (2_000, 1)):
                 query = {"points": points, "layers": layers}
                 result = measure(browser, address, options.seconds, query)

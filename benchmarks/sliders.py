@@ -23,42 +23,27 @@ import json
 import logging
 import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import torch
 from playwright.sync_api import Browser, Page, sync_playwright
+from serving import FLAGS, ROOT, streamlit
 
-ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from diffviz.denoisers import Denoiser, Exact  # noqa: E402
-from diffviz.distributions import Empirical  # noqa: E402
-from diffviz.schedules import Schedule  # noqa: E402
-from diffviz.ui.configs import SamplerConfig  # noqa: E402
-from diffviz.ui.reverse_run import RunConfig, shown  # noqa: E402
-from diffviz.ui.waiting import work_alone  # noqa: E402
+from diffviz.denoisers import Denoiser, Exact
+from diffviz.distributions import Empirical
+from diffviz.schedules import Schedule
+from diffviz.ui.configs import SamplerConfig
+from diffviz.ui.reverse_run import RunConfig, shown
+from diffviz.ui.waiting import work_alone
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SETTLE_MS = 1500  # for what a browser still does after a page was loaded
 VIEW = {"width": 1440, "height": 900}
 TARGETS = {"slider_ms_median": 400.0, "seed_ms_median": 400.0, "megabytes": 1.2}
@@ -81,48 +66,6 @@ STOPWATCH = """(element) => {
     }, { once: true, capture: true });
   });
 }"""
-
-
-@contextmanager
-def served(port: int) -> Iterator[str]:
-    """Serve the app until the block ends; yields its address."""
-    options = {
-        "server.headless": "true",
-        "server.port": str(port),
-        "server.address": "127.0.0.1",
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-    }
-    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py"), *flags]
-    quiet = subprocess.DEVNULL
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdin=quiet, stdout=quiet, stderr=quiet)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        end = time.monotonic() + 90
-        while True:
-            try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
-                break
-            except (urllib.error.URLError, OSError):
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"the app did not answer on port {port}") from None
-                time.sleep(0.1)
-        yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def at_rest(page: Page) -> None:
@@ -229,7 +172,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def watch_browser(browser: Browser, trials: int) -> dict[str, list[float]]:
     """Milliseconds from key to picture, by what was changed."""
-    with served(free_port()) as address:
+    with streamlit(ROOT / "app.py") as address:
         page = browser.new_context(viewport=VIEW).new_page()  # type: ignore[arg-type]
         page.goto(f"{address}/reverse")
         at_rest(page)
