@@ -13,7 +13,7 @@ import streamlit as st
 import torch
 
 from diffviz.ui import player as ui
-from diffviz.ui.player import Buffer, Clock, Points, decode, encode
+from diffviz.ui.player import Buffer, Clock, Lane, Points, decode, encode
 from diffviz.ui.player.format import MAGIC, read_header, split_options, with_options
 
 
@@ -274,3 +274,23 @@ def test_a_player_mounted_anew_starts_from_what_the_page_asks(session: Session) 
     ask(session, 40)
     del session["key"]  # Streamlit forgets the state of what is not on the page
     assert ask(session, 40) == (40, 40, 0)
+
+
+def test_a_clock_can_show_where_several_runs_stop() -> None:
+    lanes = [Lane("A", [0, 2, 4]), Lane("B", [0, 4])]
+    header, _ = decode(encode(clock(lanes=lanes), [Points("P", cloud())]))
+    assert header["clock"]["lanes"] == [
+        {"name": "A", "stops": [0, 2, 4]},
+        {"name": "B", "stops": [0, 4]},
+    ]
+    assert decode(encode(clock(), [Points("P", cloud())]))[0]["clock"]["lanes"] == []
+    with pytest.raises(ValueError, match="lane C stops outside the 5 frames"):
+        clock(lanes=[Lane("C", [5])])
+
+
+def test_points_can_say_something_of_each_frame() -> None:
+    words = [f"{k} evaluations" for k in range(5)]
+    header, _ = decode(encode(clock(), [Points("P", cloud(), status=words)]))
+    assert header["panels"][0]["status"] == words
+    with pytest.raises(ValueError, match="status has 2 entries for 5 frames"):
+        Points("P", cloud(), status=words[:2])

@@ -21,7 +21,7 @@ from typing import Any, Literal, Protocol, TypedDict
 
 import streamlit as st
 
-from diffviz.ui.player.clock import Clock, Track
+from diffviz.ui.player.clock import Clock, Lane, Track
 from diffviz.ui.player.fields import Fields
 from diffviz.ui.player.format import Buffer, decode, read_header, with_options
 from diffviz.ui.player.images import Images, Mix
@@ -36,6 +36,7 @@ __all__ = [
     "Fields",
     "Histogram",
     "Images",
+    "Lane",
     "Levels",
     "Lines",
     "Mix",
@@ -49,6 +50,8 @@ __all__ = [
     "Track",
     "decode",
     "encode",
+    "joined_scripts",
+    "joined_styles",
     "player",
 ]
 
@@ -244,9 +247,19 @@ def _ignore() -> None:
 def _component() -> Callable[..., Mapping[str, Any]]:
     return st.components.v2.component(
         "diffviz_player",
-        css=_joined(STYLES, "", ".css"),
-        js=_joined(SCRIPTS, "js/", ".js"),
+        css=joined_styles(),
+        js=joined_scripts(),
     )
+
+
+def joined_scripts() -> str:
+    """The player's JavaScript as one module, whose default export mounts it."""
+    return _joined(SCRIPTS, "js/", ".js")
+
+
+def joined_styles() -> str:
+    """The player's CSS."""
+    return _joined(STYLES, "", ".css")
 
 
 def _joined(names: Sequence[str], folder: str, suffix: str) -> str:

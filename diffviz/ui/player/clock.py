@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from diffviz.ui.player.format import Buffer
 
-__all__ = ["Clock", "Track"]
+__all__ = ["Clock", "Lane", "Track"]
 
 DIRECTIONS = ("forward", "reverse")
 
@@ -64,6 +64,19 @@ class Track:
         }
 
 
+@dataclass(frozen=True)
+class Lane:
+    """A row of dots behind the scrubber: where one of several runs on a common clock makes a stop.
+
+    Attributes:
+        name: one or two letters, drawn at its left end.
+        stops: the frames at which it stops, rising.
+    """
+
+    name: str
+    stops: Sequence[int]
+
+
 @dataclass(frozen=True, eq=False)
 class Clock:
     """The times of a run, and the schedule's curve drawn behind the scrubber.
@@ -83,6 +96,7 @@ class Clock:
         track: a curve to draw behind the scrubber instead of the schedule's.
         names: (F,) what each frame is called, instead of its number and unit.
         notes: (F,) what is said of each frame, instead of its time and log-SNR.
+        lanes: rows of dots to draw behind the scrubber instead of a curve, from top to bottom.
 
     Raises:
         ValueError: when lengths disagree, a time is outside [0, 1], or a value is NaN.
@@ -102,6 +116,7 @@ class Clock:
     track: Track | None = None
     names: Sequence[str] | None = None
     notes: Sequence[str] | None = None
+    lanes: Sequence[Lane] | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -118,6 +133,9 @@ class Clock:
             words = getattr(self, name)
             if words is not None and len(words) != frames[0]:
                 raise ValueError(f"{name} has {len(words)} entries but t has {frames[0]} frames")
+        for lane in self.lanes or ():
+            if any(not 0 <= stop < frames[0] for stop in lane.stops):
+                raise ValueError(f"lane {lane.name} stops outside the {frames[0]} frames")
         if np.ndim(self.curve_t) != 1 or np.shape(self.curve_t) != np.shape(self.curve_log_snr):
             raise ValueError(
                 f"curve_t has shape {np.shape(self.curve_t)} but "
@@ -148,6 +166,7 @@ class Clock:
             "track": None if self.track is None else self.track.pack(buffer, f"{prefix}.track"),
             "names": None if self.names is None else list(self.names),
             "notes": None if self.notes is None else list(self.notes),
+            "lanes": [{"name": lane.name, "stops": list(lane.stops)} for lane in self.lanes or ()],
             "arrays": {},
         }
         for role in ("t", "alpha", "sigma", "curve_t", "curve_log_snr", "evaluations"):

@@ -52,6 +52,7 @@ class Points:
             denoiser knows something else than these points, such as a Gaussian mixture.
         movable: whether a starting position may be dragged while the first frame shows.
         note: a sentence below the panel, for example on the drawing scale.
+        status: (F,) a few words on each frame, in the corner of the panel.
         x_label: name of the first axis.
         y_label: name of the second axis.
         on: the layers shown at first; default: the points, and data and density where given.
@@ -78,6 +79,7 @@ class Points:
     pulls: bool = True
     movable: bool = False
     note: str | None = None
+    status: Sequence[str] | None = None
     x_label: str = "x₁"
     y_label: str = "x₂"
     on: Sequence[Layer] | None = None
@@ -95,6 +97,8 @@ class Points:
         self._check("density", (frames, None, None))
         self._check("mesh", (frames, None, None, 2))
         self._check("scale", (frames,))
+        if self.status is not None and len(self.status) != frames:
+            raise ValueError(f"status has {len(self.status)} entries for {frames} frames")
         lo, hi = self.box
         if not (np.isfinite(lo).all() and np.isfinite(hi).all() and (lo < hi).all()):
             raise ValueError(f"limits are {self.limits}; each upper one must exceed its lower one")
@@ -131,6 +135,7 @@ class Points:
             "pulls": self.pulls and self.data is not None and self.badge == "exact",
             "movable": self.movable,
             "note": self.note,
+            "status": list(self.status) if self.status is not None else None,
             "x_label": self.x_label,
             "y_label": self.y_label,
             "on": list(self.on) if self.on is not None else None,

@@ -70,13 +70,14 @@ class PointsView {
     this.positions = new Float32Array(2 * this.count);
     this.drag = null;
     this.caption = el("div", { class: "dvz-caption", hidden: true });
+    this.status = el("div", { class: "dvz-status", hidden: !panel.status });
     this.canvases = Object.fromEntries(["heat", "still", "vector", "front"].map((name) =>
       [name, el("canvas", { class: `dvz-layer dvz-layer-${name}`, "aria-hidden": "true" })]));
     const { front } = this.canvases;
     front.removeAttribute("aria-hidden");
     front.setAttribute("role", "img");
     front.setAttribute("aria-label", this.describe());
-    host.append(...Object.values(this.canvases), this.caption);
+    host.append(...Object.values(this.canvases), this.caption, this.status);
   }
 
   describe() {
@@ -176,6 +177,7 @@ class PointsView {
     if (!this.width || !this.height) return;
     if (this.drag && (frame >= 0.01 || state.follow !== this.drag.index)) this.drag = null;
     const { layers } = state;
+    if (this.panel.status) setText(this.status, this.panel.status[Math.round(frame)]);
     this.drawStill(state);
     this.drawHeat(frame, state);
     this.drawVectors(frame, state);

@@ -53,6 +53,7 @@ class Scrubber {
     this.width = 0;
     this.filmHost = film ? el("div", { class: "dvz-film" }) : null;
     this.canvas = el("canvas", { class: "dvz-track", "aria-hidden": "true" });
+    this.lanes = run.clock.lanes || [];
     host.replaceChildren(...[this.filmHost, this.canvas].filter(Boolean));
     host.classList.toggle("dvz-has-film", Boolean(film));
     this.film = film ? new film.View(this.filmHost, film.panel, run, axis) : null;
@@ -151,6 +152,10 @@ class Scrubber {
     const { rgb } = palette;
     const floor = this.height - TRACK_PAD.bottom;
     const tint = done ? rgb.primary : rgb.text;
+    if (this.lanes.length) {
+      this.drawLanes(g, palette, tint, done);
+      return;
+    }
     g.beginPath();
     g.moveTo(curve[0][0], floor);
     for (const [x, y] of curve) g.lineTo(x, y);
@@ -172,6 +177,29 @@ class Scrubber {
     g.lineWidth = 1;
     g.strokeStyle = css(tint, done ? 0.6 : 0.3);
     g.stroke();
+  }
+
+  // One row for each of several runs: its name, and a dot at every frame at which it stops.
+  drawLanes(g, palette, tint, done) {
+    const { lanes } = this;
+    const pitch = (this.height - TRACK_PAD.bottom) / lanes.length;
+    g.font = `600 12px ${palette.font}`;
+    g.textAlign = "center";
+    g.textBaseline = "middle";
+    lanes.forEach(({ name, stops }, row) => {
+      const y = pitch * (row + 0.5);
+      strokeSegment(g, this.x(0), y, this.x(1), y, css(tint, done ? 0.45 : 0.18));
+      g.fillStyle = palette.css.muted;
+      g.fillText(name, 4, y + 0.5);
+      g.fillStyle = css(tint, done ? 1 : 0.45);
+      g.beginPath();
+      for (const stop of stops) {
+        const x = this.x(this.axis.u[stop]);
+        g.moveTo(x + 2.6, y);
+        g.arc(x, y, 2.6, 0, 2 * Math.PI);
+      }
+      g.fill();
+    });
   }
 
   // Where data and noise are equally strong, and what the curve is.
@@ -244,6 +272,7 @@ class Scrubber {
   // Height of the curve at a horizontal place.
   curveAt(x) {
     const { points } = this;
+    if (this.lanes.length) return this.height - TRACK_PAD.bottom + 3;
     if (points.length === 1) return points[0][1];
     let k = 1;
     while (k < points.length - 1 && points[k][0] < x) k++;
