@@ -86,7 +86,7 @@ class Fields:
         return {
             "kind": "fields",
             "title": self.title,
-            "badge": None,
+            "badges": ["exact", "learned"],
             "limits": [[float(end)] * 2 for end in self.limits],
             "peak": float(self.peak),
             "error_label": self.error_label,

@@ -215,7 +215,8 @@ class Player {
     const host = el("div", { class: "dvz-stage" });
     const head = el("header", { class: "dvz-panel-head" },
       panel.title ? el("h3", { class: "dvz-title" }, panel.title) : null,
-      panel.badge ? el("span", { class: `dvz-badge dvz-badge-${panel.badge}` }, panel.badge) : null);
+      ...(panel.badges || [panel.badge]).filter(Boolean).map((badge) =>
+        el("span", { class: `dvz-badge dvz-badge-${badge}` }, badge)));
     const section = el("section", { class: `dvz-panel dvz-panel-${panel.kind}` }, head, host,
       panel.note ? el("p", { class: "dvz-note" }, panel.note) : null);
     const view = new View(host, panel, this.run);
