@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from diffviz.checkpoints import Card, CheckpointError
+from diffviz.train import POINTS
 from diffviz.ui import controls, links, models
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.models import ModelConfig, OwnModel
@@ -47,6 +49,7 @@ _ARROWS_HELP = (
 _SAMPLES, _MOST_SAMPLES = 2000, 5000
 _IMAGES, _MOST_IMAGES = 20, 100
 _REACH = 6.0  # standard deviations of the starting noise
+_WIDTH = 420  # pixels of the words about a denoiser
 
 
 @dataclass(frozen=True)
@@ -97,22 +100,25 @@ def choose_denoiser(data: DataConfig) -> Acting:
     mine = [one for one in models.own() if models.fits(one.model, data)]
     offered = _offered(data, mine)
     parameter = _denoiser(data, offered)
-    if data.kind == "image":
-        links.value(parameter)
-        links.value(_own([]))
-        controls.complain(parameter.key)
-        return Acting()
     chosen = links.peek(parameter) if len(offered) > 1 else links.value(parameter)
-    icon = "check_circle" if chosen not in offered[1:] else "model_training"
-    title = f"Denoiser: {DENOISERS[chosen if chosen in offered else 'exact'].lower()}"
-    with st.popover(title, icon=f":material/{icon}:", help="What denoises"):
-        if len(offered) > 1:
-            chosen = _switch("What answers at each step", parameter, DENOISERS, offered)
-        acting = _PARTS[chosen](data, mine)
-        if chosen != "own":
-            links.value(_own([]))
-        if not mine:
-            st.caption("A network that you train on the Training page can be chosen here too.")
+    chosen = chosen if chosen in offered else "exact"
+    acting = Acting()
+    if data.kind != "image":
+        icon = "check_circle" if chosen == "exact" else "model_training"
+        with st.popover(
+            f"Denoiser: {DENOISERS[chosen].lower()}",
+            icon=f":material/{icon}:",
+            help="What answers at each step",
+        ):
+            if len(offered) > 1:
+                chosen = _switch("What answers at each step", parameter, DENOISERS, offered)
+            acting = _PARTS[chosen](data, mine)
+            acting = replace(acting, points=_exact_for(data, chosen))
+            if not mine:
+                words = "A network that you train on the Training page can be chosen here too."
+                st.caption(words, width=_WIDTH)
+    if chosen != "own":
+        links.value(_own([]))
     controls.complain(parameter.key, "own", "exact_for")
     return acting
 
@@ -155,21 +161,30 @@ def _own(names: Sequence[str]) -> links.Parameter[str]:
     return links.Parameter("own", "", parse, of="" if names else "none")
 
 
-def _exact(data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
+def _exact_for(data: DataConfig, chosen: str) -> bool:
+    """The switch between the points and the true density, where that is known."""
     if not has_true_density(data):
-        st.markdown("The exact posterior mean for these points, in closed form: no network.")
-        return Acting()
-    st.markdown("The exact posterior mean, in closed form: no network. It is exact for:")
+        return True
+    label = "Exact for" if chosen == "exact" else "Compared with the exact denoiser of"
     parameter = links.choice("exact_for", "points", EXACT_FOR)
-    return Acting(_switch("Exact for", parameter, EXACT_FOR, list(EXACT_FOR)) == "points")
+    return _switch(label, parameter, EXACT_FOR, list(EXACT_FOR)) == "points"
+
+
+def _exact(_data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
+    _tell("The exact mean of the clean samples that x_t may come from, in closed form: no network.")
+    return Acting()
 
 
 def _learned(data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
     model = models.shipped(data)
     assert model is not None
-    card = models.checkpoint(model).card
-    about = f"a network trained for {card.steps:,} steps on many points of {data.title}"
-    st.markdown(f"{about.capitalize()}; it ships with the app. Its answers are estimates.")
+    try:
+        card = models.checkpoint(model).card
+    except CheckpointError as error:
+        st.warning(f"{links.plain(str(error))} Until then the exact denoiser acts.")
+        return Acting()
+    about = f"a network, trained for {card.steps:,} steps on {POINTS:,} points of {data.title}"
+    _tell(f"{_sentence(about)} It ships with the app; its answers are estimates. {_quality(card)}")
     return Acting(model=model, about=about)
 
 
@@ -188,10 +203,31 @@ def _yours(_data: DataConfig, mine: Sequence[OwnModel]) -> Acting:
         )
 
     chosen = by_name[links.bound(_own(names), draw)]
-    steps, of = chosen.checkpoint.card.steps, chosen.checkpoint.card.data
-    about = f"your network, trained for {steps:,} steps on {links.plain(of)}"
-    st.markdown(f"{about.capitalize()}. Its answers are estimates. It stays in this session.")
+    card, data = chosen.checkpoint.card, chosen.data
+    of = card.data if data is None else f"{data.n:,} points of {data.title}"
+    about = f"your network, trained for {card.steps:,} steps on {links.plain(of)}"
+    _tell(f"{_sentence(about)} It stays in this session; its answers are estimates.")
     return Acting(model=chosen.model, about=about)
+
+
+def _tell(words: str) -> None:
+    st.markdown(words, width=_WIDTH)
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def _quality(card: Card) -> str:
+    """How well a network does, as its card says."""
+    figures = card.metrics
+    model, best = (figures.get(f"sliced_wasserstein{end}") for end in ("", "_independent"))
+    if model is None or best is None:
+        return ""
+    return (
+        f"2,000 of its samples are {model:.3f} (sliced Wasserstein, SW₂) from fresh data; "
+        f"2,000 independent data points are {best:.3f} from it."
+    )
 
 
 _PARTS = {"exact": _exact, "learned": _learned, "own": _yours}
@@ -255,9 +291,10 @@ def afford(run: RunConfig) -> RunConfig:
     """The run with as many samples as can be had in time; fewer than asked for is said."""
     samples = affordable(run)
     if samples < run.samples:
+        less = "fewer data points" if run.model is None else "a smaller network"
         st.info(
             f"{run.samples:,} samples are asked for; {samples:,} are run, so that this run takes "
-            "seconds rather than minutes. Fewer steps or fewer data points allow more samples.",
+            f"seconds rather than minutes. Fewer steps or {less} allow more samples.",
             icon=":material/info:",
         )
     return replace(run, samples=samples)

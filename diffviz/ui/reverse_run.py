@@ -327,25 +327,9 @@ def arrows(
     source: tuple[DataConfig, bool], stops: Stops, kind: Arrows, model: ModelConfig | None = None
 ) -> Floats:
     """The score, or the velocity at which points move on the screen, (F, G, G, 2)."""
-    schedule, times = stops.schedule.build(), stops.times()
+    schedule = stops.schedule.build()
     denoiser = _denoiser(source, model, schedule)
-    axis = torch.linspace(*stage.LIMITS, _ARROWS)
-    drawn = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
-    scale = stage.drawing_scale(schedule, times)
-    unit = torch.ones_like(times) if scale is None else scale
-    field = [torch.zeros_like(drawn) for _ in times]  # at t = 0 nothing moves any more
-    for k, (t, c) in enumerate(zip(times.tolist()[:-1], unit.tolist(), strict=False)):
-        x_t = drawn / c
-        x_0 = denoiser(x_t, t)
-        alpha, sigma = schedule.at(t)
-        eps = (x_t - alpha * x_0) / sigma
-        if kind == "score":
-            field[k] = -eps
-            continue
-        d_alpha, d_sigma = (d.item() for d in schedule.derivatives(t))
-        turn = -(c**3) * (alpha * d_alpha + sigma * d_sigma) if scale is not None else 0.0
-        field[k] = -(turn * x_t + c * (d_alpha * x_0 + d_sigma * eps))
-    return torch.stack(field).reshape(-1, _ARROWS, _ARROWS, 2).numpy()
+    return stage.field_frames(denoiser, schedule, stops.times(), kind, _ARROWS).numpy()
 
 
 @cached(max_entries=24)

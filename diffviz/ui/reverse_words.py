@@ -76,14 +76,20 @@ def about_ends(run: RunConfig, shown: Shown) -> str:
 
 def about_learned(run: RunConfig, ends: Ends, exact: Ends) -> str:
     """Where a run of a network ends, beside the exact denoiser from the same noise."""
+    here, there = (_number(float(end.distance.mean())) for end in (ends, exact))
+    if not run.source[1]:
+        return (
+            f"**Learned, so estimated.** Runs of a network end {here} on average from the nearest "
+            f"true sample, where true samples are {_number(ends.neighbours)} apart. From the same "
+            f"noise the exact denoiser of the true density ends {there} from one."
+        )
     apart = f", where neighbours are {_number(ends.neighbours)} apart" if ends.neighbours else ""
     verdict = "Copies." if ends.on_a_point >= _MANY else "Learned, so estimated."
     return (
-        f"**{verdict}** Runs of a network need not end on training points: "
-        f"{_share(ends.on_a_point)} end on one of the {run.data.n:,} shown, and the mean distance "
-        f"to the nearest is {_number(float(ends.distance.mean()))}{apart}. From the same noise the "
-        f"exact denoiser of these points puts {_share(exact.on_a_point)} on one, "
-        f"{_number(float(exact.distance.mean()))} away on average."
+        f"**{verdict}** Runs of a network need not end on data points: "
+        f"{_share(ends.on_a_point)} end on one, and on average they end {here} from the "
+        f"nearest{apart}. From the same noise, of the runs of the exact denoiser of these points "
+        f"{_share(exact.on_a_point)} end on one, and on average they end {there} away."
     )
 
 
@@ -152,7 +158,10 @@ def _time(seconds: float) -> str:
 
 
 def _share(share: float) -> str:
-    return "none" if share == 0 else "all" if share == 1 else f"{share:.1%}"
+    """A share in percent; only none is 0 % and only all is 100 %."""
+    if share in (0, 1):
+        return f"{share:.0%}"
+    return f"{min(max(share, 0.001), 0.999):.1%}"
 
 
 def _number(value: float) -> str:
