@@ -100,6 +100,24 @@ def test_classes_come_back() -> None:
     assert torch.equal(read(x_t, 0.5, label=2), saved(x_t, 0.5, label=2))
 
 
+def test_half_precision_halves_the_file_and_is_read_as_single(tmp_path: Path) -> None:
+    saved = network(width=64, classes=2)
+    single, _ = save(tmp_path / "single", saved, CARD)
+    half, card = save(tmp_path / "half", saved, CARD, dtype=torch.float16)
+    assert half.stat().st_size < 0.55 * single.stat().st_size
+    read = load(half)
+    assert read.card == CARD
+    weights = read.denoiser.module.state_dict()
+    for name, weight in saved.module.state_dict().items():
+        assert weights[name].dtype == torch.float32
+        assert torch.equal(weights[name], weight.half().float())
+    x_t = torch.randn(5, 2, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(read.denoiser(x_t, 0.5), saved(x_t, 0.5), rtol=2e-3, atol=2e-3)
+    again, _ = dumps(read.denoiser, read.card, dtype=torch.float16)
+    assert again == half.read_bytes(), "rounded once, not more with every saving"
+    assert json.loads(card.read_text())["sha256"] == hashlib.sha256(again).hexdigest()
+
+
 def test_the_card_is_plain_to_read(files: tuple[bytes, bytes]) -> None:
     card = json.loads(files[1])
     assert card["data"] == "moons"

@@ -9,12 +9,29 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from diffviz.denoisers import Clipped, Conditioned, Denoiser, Exact, Guided, Network, Thresholded
+from diffviz.denoisers import (
+    Clipped,
+    Conditioned,
+    Denoiser,
+    Exact,
+    Guided,
+    Network,
+    OnPath,
+    Thresholded,
+)
 from diffviz.distributions import Empirical, GaussianMixture
 from diffviz.grids import make_grid
 from diffviz.parametrizations import PARAMETRIZATIONS, to_eps
 from diffviz.samplers import DDIM
-from diffviz.schedules import Linear, zero_terminal_snr
+from diffviz.schedules import (
+    EDM,
+    VE,
+    Cosine,
+    Linear,
+    RectifiedFlow,
+    Schedule,
+    zero_terminal_snr,
+)
 
 float64 = torch.float64
 
@@ -134,3 +151,77 @@ def test_a_condition_that_is_always_asked_for(mixture: GaussianMixture) -> None:
     assert_close(asked, exact(x_t, 0.5, label=1))
     assert not torch.equal(asked, exact(x_t, 0.5))
     assert_close(Conditioned(exact, label=1)(x_t, 0.5, label=0), exact(x_t, 0.5, label=0))
+
+
+OTHER_PATHS: dict[str, Schedule] = {
+    "cosine": Cosine(),
+    "ve": VE(),
+    "rectified_flow": RectifiedFlow(),
+    "zero_snr": zero_terminal_snr(Linear()),
+}
+
+
+@pytest.fixture(params=OTHER_PATHS)
+def other(request: pytest.FixtureRequest) -> Schedule:
+    return OTHER_PATHS[request.param]
+
+
+def noised(schedule: Schedule, t: Tensor | float, points: Tensor, seed: int = 0) -> Tensor:
+    """x_t of points at one time or at a time each."""
+    eps = torch.randn(points.shape, generator=torch.Generator().manual_seed(seed), dtype=float64)
+    alpha, sigma = (torch.as_tensor(v).reshape(-1, 1) for v in schedule(t))
+    return alpha * points + sigma * eps
+
+
+@pytest.mark.parametrize("own", [EDM(), RectifiedFlow()], ids=["edm", "flow"])
+def test_a_denoiser_made_for_one_path_answers_on_another(
+    own: Schedule, other: Schedule, mixture: GaussianMixture
+) -> None:
+    asked, exact = OnPath(Exact(mixture, own), own, other), Exact(mixture, other)
+    points = mixture.sample(40, torch.Generator().manual_seed(1))
+    ends = own.log_snr(torch.tensor([1.0, own.t_min], dtype=float64))
+    t_last, t_first = other.t_at_log_snr(ends).tolist()  # where both paths have the noise level
+    inner = torch.linspace(t_first + 1e-6, t_last - 1e-6, 40, dtype=float64)
+    for t in (*inner[::8].tolist(), inner[5], inner):
+        x_t = noised(other, t, points)
+        assert_close(asked(x_t, t), exact(x_t, t), rtol=1e-9, atol=1e-9)
+    assert asked.exact
+    assert asked.evaluations == exact.evaluations == 1
+
+
+def test_beyond_its_own_path_a_denoiser_answers_as_at_the_end(
+    other: Schedule, mixture: GaussianMixture
+) -> None:
+    own = EDM()
+    asked, exact = OnPath(Exact(mixture, own), own, other), Exact(mixture, other)
+    points = mixture.sample(40, torch.Generator().manual_seed(1))
+    # x_0 given x_t has the slope Var / (Var + sigma^2), which is all that changes at the ends
+    at_data = (0.002 / 0.3) ** 2 * 2
+    assert_close(asked(points, 0.0), points, rtol=0, atol=at_data)
+    x_1 = noised(other, 1.0, points)
+    assert_close(asked(x_1, 1.0), exact(x_1, 1.0), rtol=0, atol=5 / own.sigma_max)
+    ends = torch.tensor([0.0, 1.0] * 20, dtype=float64)
+    x_t = noised(other, ends, points)
+    by_itself = [asked(x_t[k : k + 1], t) for k, t in enumerate(ends.tolist())]
+    assert_close(asked(x_t, ends), torch.cat(by_itself))
+
+
+def test_sampling_on_another_path_ends_on_the_same_points(other: Schedule) -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(50, 2, generator=generator, dtype=float64)
+    own, data = EDM(), Empirical(points)
+    grid = make_grid(other, 20, "log_snr")
+    x_1 = other.prior_std(grid[0].item()) * torch.randn(60, 2, generator=generator, dtype=float64)
+    ends = [
+        DDIM().sample(denoiser, other, grid, x_1)
+        for denoiser in (OnPath(Exact(data, own), own, other), Exact(data, other))
+    ]
+    assert_close(*ends, rtol=0, atol=1e-3)
+    assert torch.cdist(ends[0], points).amin(1).max() < 1e-3
+
+
+def test_labels_pass_through_to_the_denoiser_of_another_path(mixture: GaussianMixture) -> None:
+    own, other = EDM(), RectifiedFlow()
+    x_t = torch.randn(4, 2, generator=torch.Generator().manual_seed(0), dtype=float64)
+    asked = OnPath(Exact(mixture, own), own, other)(x_t, 0.6, label=1)
+    assert_close(asked, Exact(mixture, other)(x_t, 0.6, label=1))

@@ -121,6 +121,16 @@ def test_posterior_variance_is_that_of_two_gaussian_factors() -> None:
     assert_close(schedule.posterior_variance[1:], 1 / precision)
 
 
+@pytest.mark.parametrize("sigma_max", [0.5, 80.0, 1e4])
+def test_edm_finds_it_in_closed_form(sigma_max: float) -> None:
+    schedule = EDM(sigma_max)
+    assert float(schedule.t_at_log_snr(0.0)) == pytest.approx(min(1 / sigma_max, 1), rel=1e-15)
+    log_snr = torch.linspace(-25, 25, 101, dtype=torch.float64)
+    searched = Schedule.t_at_log_snr(schedule, log_snr)
+    assert_close(schedule.t_at_log_snr(log_snr), searched, rtol=1e-9, atol=1e-15)
+    assert schedule.t_at_log_snr(torch.zeros(2, 3)).dtype == torch.float64
+
+
 def test_zero_terminal_snr_moves_only_the_end() -> None:
     before, after = ScaledLinear(), zero_terminal_snr(ScaledLinear())
     assert after.at(1.0) == (0.0, 1.0)

@@ -1,0 +1,126 @@
+"""The command that trains what ships: a model and a card that says how it came about."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffviz import train
+from diffviz.checkpoints import load
+from diffviz.schedules import EDM
+
+DISTANCES = {"sliced_wasserstein", "energy_distance", "mmd"}
+FIGURES = {name + end for name in DISTANCES for end in ("", "_floor", "_independent")} | {"nll"}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little data, and few samples to measure on."""
+    small = {"POINTS": 400, "_SAMPLES": 60, "_DRAWS": 2, "_STEPS": 4, "_LIKELY": 6}
+    for name, value in small.items():
+        monkeypatch.setattr(train, name, value)
+    monkeypatch.setattr(train, "likelihood", partial(train.likelihood, steps=2))
+    monkeypatch.setattr(train.torch, "set_num_threads", lambda count: None)
+
+
+def test_it_trains_a_model_and_writes_its_card(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "new" / "folder"
+    train.main(["points", "moons", "two_gaussians", "--steps", "4", "--into", str(into)])
+    assert {path.name for path in into.iterdir()} == {
+        f"{name}.{end}" for name in ("moons", "two_gaussians") for end in ("safetensors", "json")
+    }
+    for name, dim in (("moons", 2), ("two_gaussians", 1)):
+        found = load(into / name)
+        card = found.card
+        assert (card.data, card.seed, card.steps) == (name, train.CONFIG.seed, 4)
+        assert card.training is not None
+        assert (card.training.steps, card.training.lr) == (4, train.CONFIG.lr)
+        exact = {"nll_exact"} if name == "two_gaussians" else set()
+        assert set(card.metrics) == FIGURES | {"seconds"} | exact
+        module = found.denoiser.module
+        assert (module.config.dim, module.config.classes) == (dim, 2)
+        assert module.config.width == train.NETWORK.width
+    told = capsys.readouterr()
+    assert [line.split()[0] for line in told.out.splitlines()] == ["moons", "two_gaussians"]
+    assert "sliced_wasserstein_floor 0." in told.out
+    assert told.err == "", "nothing but results where nobody watches"
+
+
+def test_the_command_on_the_card_makes_the_same_model(tmp_path: Path) -> None:
+    train.main(["points", "heart", "--steps", "3", "--into", str(tmp_path / "a")])
+    command = shlex.split(load(tmp_path / "a" / "heart").card.command)
+    assert command[:3] == ["python", "-m", "diffviz.train"]
+    train.main([*command[3:], "--into", str(tmp_path / "b")])
+    first, second = (load(tmp_path / folder / "heart").denoiser for folder in "ab")
+    for one, other in zip(first.module.parameters(), second.module.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert first.module.config.classes == 0, "a set of one class takes no label"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["points", "moon"], "there is no data set 'moon': choose some of two_gaussians"),
+        (["points", "text"], "there is no data set 'text'"),
+        (["points", "moons", "--steps", "0"], "steps is a whole number from 1"),
+        (["points", "moons", "--steps", "many"], "invalid int value: 'many'"),
+        (["images"], "invalid choice: 'images'"),
+        ([], "required: kind"),
+    ],
+)
+def test_what_cannot_be_trained_is_told(
+    arguments: list[str], why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = ["--into", str(tmp_path)] if arguments[:1] == ["points"] else []
+    with pytest.raises(SystemExit) as ended:
+        train.main([*arguments, *into])
+    assert ended.value.code != 0
+    assert why in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_takes_no_files_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit):
+        train.main(["points", "moons", "--into", str(tmp_path / "file")])
+    assert "there is no place for the files" in capsys.readouterr().err
+
+
+def test_training_that_diverges_writes_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "CONFIG", train.replace(train.CONFIG, lr=50.0))
+    with pytest.raises(SystemExit) as ended:
+        train.main(["points", "moons", "--steps", "200", "--into", str(tmp_path)])
+    assert ended.value.code == 1
+    assert "moons: Training diverged at step" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_figures_tell_a_good_model_from_a_bad_one() -> None:
+    class Data(train.Denoiser):
+        """Moves every point to the nearest point of the data."""
+
+        def __call__(self, x_t: torch.Tensor, t: torch.Tensor | float, **_: object) -> torch.Tensor:
+            points = train.DATASETS["moons"](300, 5)
+            return points[torch.cdist(x_t, points).argmin(1)] + 0 * x_t
+
+    class Nothing(train.Denoiser):
+        """Always answers with the middle."""
+
+        def __call__(self, x_t: torch.Tensor, t: torch.Tensor | float, **_: object) -> torch.Tensor:
+            return 0 * x_t
+
+    good, bad = (train.measure("moons", denoiser(), EDM()) for denoiser in (Data, Nothing))
+    for name in DISTANCES:
+        assert good[name] < bad[name]
+        assert good[f"{name}_floor"] == bad[f"{name}_floor"] > 0
+        assert good[f"{name}_independent"] == bad[f"{name}_independent"] > 0
