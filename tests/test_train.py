@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import torch
 
 from diffviz import train
 from diffviz.checkpoints import load
+from diffviz.datasets import DATASETS
+from diffviz.denoisers import Denoiser
 from diffviz.schedules import EDM
 
 DISTANCES = {"sliced_wasserstein", "energy_distance", "mmd"}
@@ -97,7 +100,7 @@ def test_a_place_that_takes_no_files_is_told(
 def test_training_that_diverges_writes_nothing_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(train, "CONFIG", train.replace(train.CONFIG, lr=50.0))
+    monkeypatch.setattr(train, "CONFIG", replace(train.CONFIG, lr=50.0))
     with pytest.raises(SystemExit) as ended:
         train.main(["points", "moons", "--steps", "200", "--into", str(tmp_path)])
     assert ended.value.code == 1
@@ -106,14 +109,14 @@ def test_training_that_diverges_writes_nothing_and_says_so(
 
 
 def test_the_figures_tell_a_good_model_from_a_bad_one() -> None:
-    class Data(train.Denoiser):
+    class Data(Denoiser):
         """Moves every point to the nearest point of the data."""
 
         def __call__(self, x_t: torch.Tensor, t: torch.Tensor | float, **_: object) -> torch.Tensor:
-            points = train.DATASETS["moons"](300, 5)
+            points = DATASETS["moons"](300, 5)
             return points[torch.cdist(x_t, points).argmin(1)] + 0 * x_t
 
-    class Nothing(train.Denoiser):
+    class Nothing(Denoiser):
         """Always answers with the middle."""
 
         def __call__(self, x_t: torch.Tensor, t: torch.Tensor | float, **_: object) -> torch.Tensor:

@@ -13,6 +13,7 @@ from diffviz.samplers import SAMPLERS
 from diffviz.schedules import SCHEDULES
 from diffviz.ui import reverse_run, reverse_words, stage
 from diffviz.ui.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
+from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import decode
 from diffviz.ui.reverse_run import RunConfig, Stops, affordable, shown, simulate
 from diffviz.ui.waiting import Stopped
@@ -155,6 +156,65 @@ def test_the_true_density_does_not_memorise() -> None:
     panel = decode(result.buffer)[0]["panels"][0]
     assert "data" not in panel["arrays"], "no data points pull where the density is meant"
     assert shown(replace(run, points=True)).buffer != result.buffer
+
+
+@pytest.fixture
+def learned() -> RunConfig:
+    sampler = SamplerConfig(steps=12, spacing="log_snr")
+    model = ModelConfig("shipped", "moons")
+    return small(data=DataConfig("moons", n=60), sampler=sampler, samples=200, model=model)
+
+
+@pytest.mark.parametrize("data", ["eight_gaussians", "two_gaussians"])
+def test_a_network_is_shown_as_one_with_its_own_arrows_and_grid(data: str) -> None:
+    run = small(data=DataConfig(data, n=60), model=ModelConfig("shipped", data))
+    header, arrays = decode(shown(run).buffer)
+    panel = header["panels"][0]
+    assert (run.badge, panel["badge"]) == ("learned", "learned")
+    other, others = decode(shown(replace(run, model=None)).buffer)
+    there = other["panels"][0]
+    assert there["badge"] == "exact"
+    roles = {"x_t", "field", "mesh"} & set(panel["arrays"])
+    for role in roles:
+        here, beside = arrays[panel["arrays"][role]], others[there["arrays"][role]]
+        assert not np.allclose(here, beside, atol=1e-3), f"the network's own {role}"
+    np.testing.assert_array_equal(
+        arrays[panel["arrays"]["density"]], others[there["arrays"]["density"]]
+    )
+
+
+def test_a_network_starts_from_the_same_noise_and_ends_between_the_points(
+    learned: RunConfig,
+) -> None:
+    exact = replace(learned, model=None)
+    starts = [simulate(run)[0].x_t[0] for run in (learned, exact)]
+    torch.testing.assert_close(*starts)
+    here, there = reverse_run.ends(learned), reverse_run.ends(exact)
+    assert there.on_a_point > 0.9
+    assert here.on_a_point < 0.2
+    assert here.distance.mean() < 0.3, "near the data all the same"
+    words = reverse_words.about_learned(learned, here, there)
+    assert words.startswith("**Learned, so estimated.** Runs of a network need not end on data")
+    assert f"{there.on_a_point:.1%}" in words or "100%" in words
+    assert "a network of mine" in reverse_words.about_run(
+        learned, shown(learned), "a network of mine"
+    )
+    density = replace(learned, data=DataConfig("eight_gaussians", n=60), points=False)
+    assert "from the nearest true sample" in reverse_words.about_learned(density, here, there)
+
+
+def test_what_a_network_copies_is_called_so(learned: RunConfig) -> None:
+    there = reverse_run.ends(replace(learned, model=None))
+    assert reverse_words.about_learned(learned, there, there).startswith("**Copies.**")
+
+
+def test_what_a_network_takes_too_long_for_is_run_with_fewer_samples(learned: RunConfig) -> None:
+    assert affordable(learned) == 200
+    long = SamplerConfig("langevin", steps=1000, params=(("inner", 50),))
+    assert 1 <= affordable(replace(learned, sampler=long, samples=5000)) < 500
+    few = replace(learned, sampler=SamplerConfig(steps=50), samples=5000)
+    assert affordable(few) == 5000
+    assert affordable(replace(few, data=DataConfig("moons", n=20_000))) == 5000, "whatever the data"
 
 
 def test_points_without_a_density_keep_their_points() -> None:
