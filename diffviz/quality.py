@@ -181,7 +181,7 @@ class SweepConfig:
     budgets: tuple[int, ...] = (2, 3, 5, 7, 10, 15, 20, 30, 50, 100)
     denoisers: tuple[str, ...] = ("exact",)
     schedule: str = "rectified_flow"
-    spacing: str = "trailing"
+    spacing: str = "quadratic"
     samples: int = 2000
     seeds: int = 3
 
@@ -213,6 +213,7 @@ class Sweep:
         denoisers: by name, at least those of the config, on the config's schedule.
         draw: draws fresh data.
         results: what has been measured already.
+        floors: and the floors that belong to it.
 
     Attributes:
         results: by cell; replaced with every new one, never changed.
@@ -228,6 +229,7 @@ class Sweep:
         denoisers: Mapping[str, Denoiser],
         draw: Draw,
         results: Mapping[Cell, Quality] | None = None,
+        floors: Mapping[int, Quality] | None = None,
     ) -> None:
         missing = [name for name in config.denoisers if name not in denoisers]
         if missing:
@@ -237,7 +239,7 @@ class Sweep:
         if not self.cells:
             raise ValueError("no sampler takes a step within these numbers of evaluations")
         self.results: Mapping[Cell, Quality] = dict(results or {})
-        self.floors: Mapping[int, Quality] = {}
+        self.floors: Mapping[int, Quality] = dict(floors or {})
         self._schedule = SCHEDULES[config.schedule]()
         self._comparisons: dict[int, Comparison] = {}
         self._ends: dict[tuple[str, int, float], Tensor] = {}
@@ -308,7 +310,7 @@ class Sweep:
         if seed not in self._comparisons:
             drawn = Comparison.draw(self.draw, self.config.samples, seed)
             self._comparisons[seed] = drawn
-            self.floors = {**self.floors, seed: drawn.floor()}
+            self.floors = {seed: drawn.floor(), **self.floors}
         return self._comparisons[seed]
 
     def _ode_ends(self, cell: Cell, x_1: Tensor, start: float) -> Tensor:

@@ -1,0 +1,116 @@
+"""The chart on the Arena page: what it shows, and the job that measures it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from diffviz.quality import METRICS
+from diffviz.ui import arena_controls, arena_words, jobs, theme
+from diffviz.ui.arena_chart import HEIGHT, Mark, quality_figure
+from diffviz.ui.arena_measure import ChartConfig, Found, current, found, shipped, start
+from diffviz.ui.arena_run import RaceConfig, Result
+
+__all__ = ["show_chart"]
+
+_POLL = 2.0  # seconds between two looks at a measurement that goes on
+_TROUBLE = "_arena_trouble"
+
+
+def show_chart(race: RaceConfig, result: Result) -> None:
+    """Draw the chart's choices, the button that measures, and the chart."""
+    config, metric = arena_controls.choose_chart(race.data)
+    job = current()
+    every = _POLL if job is not None and job.active else None
+
+    @st.fragment(run_every=every)
+    def draw() -> None:
+        if every is not None and not (job is not None and job.active):
+            st.rerun()
+        so_far = found(config)
+        _steer(config, so_far)
+        _draw(config, metric, so_far, race, result)
+
+    draw()
+
+
+def _steer(config: ChartConfig, so_far: Found) -> None:
+    """The button that starts, stops or goes on, how far the work is, and the download."""
+    job = current()
+    mine = job is not None and job.work.config.family == config.family
+    with st.container(
+        key="arena_steer", horizontal=True, vertical_alignment="center", gap="medium"
+    ):
+        if job is not None and job.active:
+            st.button("Stop", key="arena_stop", icon=":material/stop:", on_click=job.stop)
+            st.progress(min(max(job.share, 0.0), 1.0), job.words())
+        elif so_far.missing:
+            word = "Go on" if so_far.results else "Measure here"
+            st.button(
+                word,
+                key="arena_start",
+                type="primary",
+                icon=":material/play_arrow:",
+                on_click=_start,
+                args=(config,),
+            )
+            if job is not None and mine and job.ended:
+                st.markdown(job.words())
+        elif job is not None and mine:
+            st.markdown(job.words())
+        if so_far.results:
+            st.download_button(
+                "CSV",
+                so_far.csv,
+                f"quality-{config.data.name}.csv",
+                "text/csv",
+                key="arena_csv",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+    trouble = st.session_state.get(_TROUBLE)
+    if trouble:
+        st.warning(trouble, icon=":material/hourglass_top:")
+
+
+def _start(config: ChartConfig) -> None:
+    st.session_state[_TROUBLE] = None
+    try:
+        start(config)
+    except (jobs.Full, ValueError) as error:
+        st.session_state[_TROUBLE] = str(error)
+
+
+def _draw(
+    config: ChartConfig, metric: str, so_far: Found, race: RaceConfig, result: Result
+) -> None:
+    ships = shipped()
+    if so_far.results:
+        rows, data = so_far.rows, config.data.name
+        words = arena_words.about_found(config, so_far)
+    elif ships is not None:
+        rows, data = list(ships.rows), ships.data
+        wanted = config.denoisers if set(config.denoisers) <= set(ships.sweep.denoisers) else None
+        rows = [r for r in rows if not r.sampler or wanted is None or r.denoiser in wanted]
+        words = arena_words.about_shipped(ships.data, ships.sweep, config.data.name)
+    else:
+        st.info("Nothing is measured yet: press the button.", icon=":material/info:")
+        return
+    marks = _marks(metric, result) if data == race.data.name else []
+    theme.chart(
+        quality_figure(
+            rows,
+            metric,
+            theme.palette(),
+            [who.sampler for _, who, _ in result.finishes],
+            marks,
+        ),
+        key="arena_quality",
+        alt=f"{METRICS[metric]} of every sampler against the number of evaluations",
+        height=HEIGHT,
+    )
+    st.caption(words)
+
+
+def _marks(metric: str, result: Result) -> list[Mark]:
+    values = [(letter, q.evaluations, getattr(q, metric)) for letter, _, q in result.finishes]
+    return [mark for mark in values if mark[2] is not None]
