@@ -4,11 +4,88 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui import theme, training_controls
+from diffviz.ui import controls, models, theme, training_controls, training_job, training_words
+from diffviz.ui.configs import DataConfig
+from diffviz.ui.training_files import lead_on, load, save
+from diffviz.ui.training_job import Model
+
+_CSS = """
+<style>
+.st-key-training_status {min-height: 3.1rem; justify-content: center;}
+.st-key-training_top [data-testid="stMarkdown"] p {font-size: 0.94rem;}
+</style>
+"""
+
+
+def train() -> None:
+    """Draw the first half of the page: a network that learns."""
+    data = controls.choose_data(("2-D",), n=5000)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
+        asked = training_controls.choose_training(data)
+        training_job.steer(asked)
+    job = training_job.current()
+    going = job is not None and job.active
+    st.fragment(show, run_every=training_job.POLL if going else None)(data, level, going)
+    theme.questions(
+        [
+            (
+                "Learning rate 10: does the page notice?",
+                "training",
+                {"data": "moons", "lr": 10.0},
+            ),
+            (
+                "Eight units in a layer: what can so few still learn?",
+                "training",
+                {"data": "spiral", "width": 8, "depth": 1},
+            ),
+            (
+                "Predict the noise without preconditioning, as in 2020: is it slower?",
+                "training",
+                {"data": "checkerboard", "target": "eps", "precondition": "plain"},
+            ),
+        ]
+    )
+
+
+def show(data: DataConfig, level: int, going: bool) -> None:
+    """Show the training as it goes, or the model there is."""
+    job = training_job.current()
+    if going and (job is None or not job.active):
+        st.rerun()
+    shown = training_job.to_show(data)
+    training_job.tell(shown, data)
+    if isinstance(shown, Model):
+        training_job.show_model(shown, data)
+        under(shown.model, data)
+    else:
+        training_job.show_run(shown, level)
+        under(training_job.kept(shown) if shown.ended else None, data)
+
+
+def under(model: models.ModelConfig | None, data: DataConfig) -> None:
+    """Draw a model's measures, and what can be done with it."""
+    with st.container(
+        horizontal=True, vertical_alignment="center", key="training_under", gap="medium"
+    ):
+        if model is not None:
+            card = models.checkpoint(model).card
+            st.html(training_words.metrics_html(card.metrics, theme.palette()), width="content")
+            lead_on(model, data)
+            save(model, f"diffviz-{data.name}")
+        load(data)
+
 
 theme.header("Training", "Watch a network learn to denoise, beside the exact answer.", "learned")
-
-if training_controls.choose_mode() == "memorise":
+st.html(_CSS)
+with st.container(
+    horizontal=True,
+    horizontal_alignment="distribute",
+    vertical_alignment="center",
+    key="training_top",
+):
+    mode = training_controls.choose_mode()
+    level = training_controls.choose_level() if mode == "train" else 0
+if mode == "memorise":
     try:
         from diffviz.ui import memorise
     except ImportError:
@@ -16,4 +93,4 @@ if training_controls.choose_mode() == "memorise":
     else:
         memorise.page()
 else:
-    st.empty()
+    train()

@@ -1,34 +1,230 @@
-"""What only the Training page asks for: how to train, and the files of a model."""
+"""What only the Training page asks for: what is trained and how."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import streamlit as st
 
+from diffviz.datasets import INFO
+from diffviz.networks import NetworkConfig
+from diffviz.training import LR_SCHEDULES, OPTIMISERS, TrainConfig
 from diffviz.ui import links
+from diffviz.ui.configs import SCHEDULE_TEXT, DataConfig, ScheduleConfig, Text
+from diffviz.ui.training_field import LEVELS
+from diffviz.ui.training_run import TrainingConfig
 
-__all__ = ["MODES", "Mode", "choose_mode"]
+__all__ = [
+    "LR",
+    "MODES",
+    "TARGET_TEXT",
+    "WEIGHTING_TEXT",
+    "Mode",
+    "choose_level",
+    "choose_mode",
+    "choose_training",
+    "data_query",
+]
 
 Mode = Literal["train", "memorise"]
 
 MODES: dict[str, str] = {"train": "Train a network", "memorise": "Memorise or generalise"}
 """The two halves of the page: the word in the address and what the page says."""
 
+TARGET_TEXT: dict[str, Text] = {
+    "x_0": Text("x₀ (the clean point)", "The network guesses the clean point itself."),
+    "eps": Text("ε (the noise)", "The network guesses the noise that was added (DDPM)."),
+    "v": Text("v (a mix of both)", "alpha times the noise minus sigma times the clean point."),
+    "score": Text("Score", "The direction in which the noised density rises fastest."),
+    "velocity": Text("Velocity (flow matching)", "How fast a point moves along the path."),
+}
+
+WEIGHTING_TEXT: dict[str, Text] = {
+    "log_normal": Text("Log-normal (EDM)", "Middle noise levels are looked at most."),
+    "uniform": Text("Uniform", "All times alike, as DDPM's simple loss."),
+    "logit_normal": Text("Logit-normal", "Middle times are looked at most (Stable Diffusion 3)."),
+    "min_snr": Text("Min-SNR", "Low noise counts more, up to a limit."),
+    "snr": Text("SNR", "Low noise counts more: the plain error of the noise."),
+}
+
+_PATHS = ("edm", "rectified_flow", "cosine", "vp", "linear", "sigmoid", "ve")
+_LR_STOPS = (1e-4, 3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 3e-2, 0.1, 1.0, 10.0)
+_STEP_STOPS = (100, 200, 500, 1000, 2000, 3000, 5000, 10_000, 20_000)
+_BATCHES = (16, 32, 64, 128, 256, 512, 1024, 2048)
+_WIDTHS = (8, 16, 32, 64, 128, 192, 256)
+_DEPTHS = (1, 2, 3, 4, 5, 6)
+_EMA = (0.0, 0.9, 0.99, 0.995, 0.999, 0.9995)
+_OPTIMISER_TEXT = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD with momentum"}
+_LR_SCHEDULE_TEXT = {"cosine": "Falls as a cosine", "linear": "Falls evenly", "constant": "Stays"}
+_PRECONDITION_TEXT = {"edm": "EDM (learn what is not linear)", "plain": "Plain"}
+_LARGEST_SEED = 2**31 - 1
+
+LR = links.number("lr", 5e-3, 1e-6, 100.0)
+"""The learning rate in the address."""
+
 
 def choose_mode() -> Mode:
     """Draw the switch between training and the experiment on memorisation."""
-    parameter = links.choice("mode", "train", MODES)
-    chosen = links.bound(
-        parameter,
-        lambda key: st.segmented_control(
-            "What to do here",
-            list(MODES),
-            format_func=MODES.__getitem__,
-            required=True,
-            key=key,
-            label_visibility="collapsed",
+    chosen = _segments(links.choice("mode", "train", MODES), MODES, "What to do here", quiet=True)
+    links.complaints("mode")
+    return "memorise" if chosen == "memorise" else "train"
+
+
+def choose_training(data: DataConfig) -> TrainingConfig:
+    """Draw how to train: what matters most in a row, the rest folded away.
+
+    Args:
+        data: what is trained on.
+    """
+    target = _menu("Target (what the network predicts)", "target", "x_0", TARGET_TEXT)
+    steps = _numbers("Steps", links.whole("train_steps", 1000, 10, 20_000), _STEP_STOPS, "{:,}")
+    lr = _rates()
+    with st.popover("More", icon=":material/tune:", help="Path, loss, network, optimiser, seed"):
+        left, right = st.columns(2, gap="medium", width=560)
+        with left:
+            path, weighting, pairing = _loss(target)
+            network = _network(data)
+        with right:
+            train = _optimisation(TrainConfig(target, weighting, ot_pairing=pairing))
+    links.complaints("target", "train_steps", "lr", *_FOLDED)
+    return TrainingConfig(data, ScheduleConfig(path), replace(train, steps=steps, lr=lr), network)
+
+
+_FOLDED = (
+    *("path", "weighting", "ot", "width", "depth", "precondition", "with_labels"),
+    *("optimiser", "lr_schedule", "batch", "ema", "train_seed"),
+)
+
+
+def _loss(target: str) -> tuple[str, str, bool]:
+    st.markdown("**Path and loss**")
+    paths = {name: SCHEDULE_TEXT[name] for name in _PATHS}
+    path = _menu("Path (how noise comes in)", "path", "edm", paths)
+    weighting = _menu("Weighting (which noise counts)", "weighting", "log_normal", WEIGHTING_TEXT)
+    st.caption(WEIGHTING_TEXT[weighting].sentence)
+    if target != "velocity":
+        return path, weighting, False
+    pairing = _toggle(
+        "ot", "Pair noise with data", "By optimal transport within each batch: straighter paths."
+    )
+    return path, weighting, pairing
+
+
+def _network(data: DataConfig) -> NetworkConfig:
+    st.markdown("**Network**")
+    width = _numbers("Width (units of a layer)", links.whole("width", 128, 8, 256), _WIDTHS)
+    depth = _numbers("Depth (residual blocks)", links.whole("depth", 3, 1, 6), _DEPTHS)
+    precondition = _menu(
+        "Preconditioning",
+        "precondition",
+        "edm",
+        {name: Text(title, "") for name, title in _PRECONDITION_TEXT.items()},
+    )
+    classes = INFO[data.name].classes if data.name in INFO else 1
+    told = classes > 1 and _toggle(
+        "with_labels", f"Tell it the {classes} classes", "It learns to do with and without them."
+    )
+    return NetworkConfig(2, width, depth, classes if told else 0, precondition)
+
+
+def _optimisation(train: TrainConfig) -> TrainConfig:
+    st.markdown("**Optimiser**")
+    titles = {name: Text(_OPTIMISER_TEXT[name], "") for name in OPTIMISERS}
+    optimiser = _menu("Optimiser", "optimiser", "adam", titles)
+    falls = {name: Text(_LR_SCHEDULE_TEXT[name], "") for name in LR_SCHEDULES}
+    lr_schedule = _menu("Learning rate over time", "lr_schedule", "cosine", falls)
+    batch = _numbers("Batch (points in a step)", links.whole("batch", 256, 1, 2048), _BATCHES)
+    ema = _floats("EMA decay (average of the weights)", links.number("ema", 0.999, 0, 0.9999), _EMA)
+    seed = links.bound(
+        links.whole("train_seed", 0, 0, _LARGEST_SEED),
+        lambda key: st.number_input(
+            "Seed of the training", min_value=0, max_value=_LARGEST_SEED, step=1, key=key
         ),
     )
-    links.complaints(parameter.key)
-    return "memorise" if chosen == "memorise" else "train"
+    return replace(
+        train, optimiser=optimiser, lr_schedule=lr_schedule, batch=batch, ema_decay=ema, seed=seed
+    )
+
+
+def choose_level() -> int:
+    """Draw the choice of the noise level at which the field is shown: an index of ``LEVELS``."""
+    words = {f"{level:g}": f"{level:g}" for level in LEVELS}
+    parameter = links.choice("level", f"{LEVELS[1]:g}", words)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
+        st.markdown("Score at noise level", width="content")
+        chosen = _segments(parameter, words, "Score at noise level", quiet=True)
+    links.complaints("level")
+    return list(words).index(chosen)
+
+
+def data_query(data: DataConfig) -> dict[str, object]:
+    """The parameters that choose these data in the address of another page."""
+    query: dict[str, object] = {"data": data.name, "n": data.n}
+    if data.seed:
+        query["data_seed"] = data.seed
+    if data.name == "text":
+        query["text"] = data.text
+    if data.name == "drawing":
+        query["strokes"] = data.drawing
+    return query
+
+
+# Widgets ----------------------------------------------------------------------------------------
+
+
+def _segments(
+    parameter: links.Parameter[str], words: dict[str, str], label: str, *, quiet: bool = False
+) -> str:
+    return links.bound(
+        parameter,
+        lambda key: st.segmented_control(
+            label,
+            list(words),
+            format_func=words.__getitem__,
+            required=True,
+            key=key,
+            label_visibility="collapsed" if quiet else "visible",
+        ),
+    )
+
+
+def _menu(label: str, key: str, default: str, text: dict[str, Text]) -> str:
+    return links.bound(
+        links.choice(key, default, text),
+        lambda slot: st.selectbox(
+            label, list(text), format_func=lambda name: text[name].title, key=slot, width=235
+        ),
+    )
+
+
+def _toggle(key: str, label: str, sentence: str) -> bool:
+    return links.bound(links.flag(key), lambda slot: st.toggle(label, key=slot, help=sentence))
+
+
+def _numbers(
+    label: str, parameter: links.Parameter[int], stops: Sequence[int], form: str = "{}"
+) -> int:
+    """A slider over chosen whole numbers; one from the address that is none of them joins them."""
+    options = sorted({*stops, parameter.default, links.peek(parameter)})
+    return links.bound(
+        parameter,
+        lambda key: st.select_slider(label, options, format_func=form.format, key=key, width=220),
+    )
+
+
+def _floats(
+    label: str, parameter: links.Parameter[float], stops: Sequence[float], width: int = 220
+) -> float:
+    options = sorted({*stops, parameter.default, links.peek(parameter)})
+    return links.bound(
+        parameter,
+        lambda key: st.select_slider(
+            label, options, format_func=lambda v: f"{v:g}", key=key, width=width
+        ),
+    )
+
+
+def _rates() -> float:
+    return _floats("Learning rate (also while it trains)", LR, _LR_STOPS, 250)

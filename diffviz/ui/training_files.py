@@ -1,0 +1,160 @@
+"""A model as files: saved from the page, loaded into it, and led on to other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, cast
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from diffviz.checkpoints import Checkpoint, CheckpointError, dumps, loads
+from diffviz.networks import PointNetwork
+from diffviz.ui import links, models
+from diffviz.ui.configs import DataConfig
+from diffviz.ui.models import ModelConfig
+from diffviz.ui.training_controls import data_query
+
+__all__ = ["lead_on", "load", "loaded", "read", "save"]
+
+_LOADED, _TROUBLE, _FILES = "_training_loaded", "_training_load_trouble", "_training_files"
+_LONGEST_NAME = 60
+
+
+def read(files: Sequence[tuple[str, bytes]]) -> Checkpoint:
+    """Read the two files of a model.
+
+    Args:
+        files: name and content of each.
+
+    Raises:
+        CheckpointError: if they are not the two files of a model of points in the plane.
+    """
+    by_end: dict[str, bytes] = {}
+    for name, content in files:
+        end = name.lower().rpartition(".")[2]
+        if end in by_end:
+            raise CheckpointError(
+                f"Two files end in .{end}: a model is one .safetensors and one .json file. Remove "
+                "one of them."
+            )
+        by_end[end] = content
+    for end, what in (("safetensors", "weights"), ("json", "card")):
+        if end not in by_end:
+            raise CheckpointError(
+                f"The {what} are missing: a model is two files that were saved together, choose "
+                f"the .{end} file too."
+                if what == "weights"
+                else "The card is missing: a model is two files that were saved together, choose "
+                "the .json file too."
+            )
+    found = loads(by_end["safetensors"], by_end["json"])
+    module = found.denoiser.module
+    if not isinstance(module, PointNetwork) or module.config.dim != 2:
+        raise CheckpointError(
+            "This model is of numbers on a line; this page shows models of points in the plane."
+        )
+    return found
+
+
+def load(data: DataConfig) -> None:
+    """Draw the upload of a model; what is wrong with the files is said below it."""
+    with st.popover("Load", icon=":material/upload:", help="A model that was saved here"):
+        st.file_uploader(
+            "The two files of a model (.safetensors and .json)",
+            ["safetensors", "json"],
+            accept_multiple_files=True,
+            key=_FILES,
+            on_change=_take,
+            args=(data,),
+            width=360,
+        )
+        _say_trouble()
+
+
+def _say_trouble() -> None:
+    trouble = st.session_state.get(_TROUBLE)
+    if trouble:
+        st.error(links.plain(trouble), icon=":material/error:", width=360)
+
+
+def _take(data: DataConfig) -> None:
+    """Read what was chosen; what is shown stays where it cannot be read."""
+    st.session_state.pop(_TROUBLE, None)
+    files = st.session_state.get(_FILES) or []
+    if not files:
+        return
+    try:
+        found = read([(file.name, file.getvalue()) for file in files])
+    except CheckpointError as error:
+        st.session_state[_TROUBLE] = str(error)
+        return
+    name = files[0].name.rpartition(".")[0][:_LONGEST_NAME]
+    model = models.keep(found, None, f"{name} (loaded)")
+    st.session_state[_LOADED] = model, data
+
+
+def loaded(data: DataConfig) -> ModelConfig | None:
+    """The model that was loaded while these data were chosen."""
+    known = st.session_state.get(_LOADED)
+    return cast("ModelConfig", known[0]) if known is not None and known[1] == data else None
+
+
+def forget() -> None:
+    """Show the loaded model no longer; it stays among the session's own."""
+    st.session_state.pop(_LOADED, None)
+
+
+def save(model: ModelConfig, name: str) -> None:
+    """Draw the two buttons that save a model."""
+    weights, card = _dumped(model)
+    with st.popover("Save", icon=":material/download:", help="The model as two files"):
+        st.download_button(
+            "Weights (safetensors)",
+            weights,
+            f"{name}.safetensors",
+            "application/octet-stream",
+            icon=":material/download:",
+            on_click="ignore",
+            width=260,
+        )
+        st.download_button(
+            "Card (JSON)",
+            card,
+            f"{name}.json",
+            "application/json",
+            icon=":material/download:",
+            on_click="ignore",
+            width=260,
+        )
+
+
+@lru_cache(maxsize=16)
+def _dumped(model: ModelConfig) -> tuple[bytes, bytes]:
+    found = models.checkpoint(model)
+    return dumps(found.denoiser, found.card)
+
+
+def lead_on(model: ModelConfig, data: DataConfig) -> None:
+    """Draw the links that take a model to other pages."""
+    query = data_query(data)
+    acting: dict[str, object] = {"denoiser": "learned"}
+    if model.kind == "own":
+        acting = {"denoiser": "own", "own": model.name}
+    _link("Use it in Reverse", "reverse", {**query, **acting})
+    _link("in the Arena", "arena", query)
+
+
+def _link(label: str, page: str, parameters: Mapping[str, object]) -> None:
+    query: dict[str, Any] = {name: links.spell(value) for name, value in parameters.items()}
+    try:
+        st.page_link(
+            f"pages/{page}.py",
+            label=label,
+            icon=":material/arrow_forward:",
+            query_params={**query, links.FOLLOWED: "1"},
+        )
+    except StreamlitAPIException:  # the page runs by itself, outside the app's navigation
+        st.markdown(f"[{label}]({page}?{urlencode(query)})")

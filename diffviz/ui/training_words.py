@@ -1,0 +1,112 @@
+"""What the Training page says: of a model, of its measures, and of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from diffviz.checkpoints import Card
+from diffviz.train import POINTS
+from diffviz.ui import links
+from diffviz.ui.configs import DataConfig
+from diffviz.ui.jobs import Job, Status
+from diffviz.ui.models import ModelConfig
+from diffviz.ui.theme import Palette
+from diffviz.ui.training_run import TrainingRun
+
+__all__ = ["about_model", "about_run", "metrics_html", "progress"]
+
+_ROWS = (
+    ("sliced_wasserstein", "Sliced Wasserstein-2", "floor", "new data against new data"),
+    ("energy_distance", "Energy distance", "floor", "new data against new data"),
+    ("mmd", "MMD (kernel distance)", "floor", "new data against new data"),
+    ("nll", "NLL of new points (nats)", "exact", "of the true density"),
+)
+_CSS = """
+<style>
+.metrics {display: flex; flex-wrap: wrap; gap: 0.3rem 2.2rem; align-items: flex-start;
+  font-variant-numeric: tabular-nums;}
+.metrics div {min-width: 8.5rem;}
+.metrics span {display: block; font-size: 0.94rem; opacity: 0.8; white-space: nowrap;}
+.metrics b {font-size: 1.25rem; font-weight: 600; margin-right: 0.55rem;}
+.metrics i {font-style: normal; font-size: 0.94rem; white-space: nowrap;}
+</style>
+"""
+
+
+def metrics_html(metrics: Mapping[str, float], colors: Palette) -> str:
+    """The measures of a model, each beside the best that can be had.
+
+    Args:
+        metrics: as on a card.
+        colors: of the reader's theme.
+    """
+    cells = []
+    for key, title, other, meaning in _ROWS:
+        if key not in metrics:
+            continue
+        best = metrics.get(f"{key}_{other}")
+        beside = ""
+        if best is not None:
+            beside = (
+                f'<i style="color:{colors.exact}" title="{meaning}">{other} {_figure(best)}</i>'
+            )
+        cells.append(
+            f'<div><span>{title}</span><b style="color:{colors.learned}">'
+            f"{_figure(metrics[key])}</b>{beside}</div>"
+        )
+    return f'{_CSS}<div class="metrics">{"".join(cells)}</div>' if cells else ""
+
+
+def about_model(model: ModelConfig | None, card: Card | None, data: DataConfig) -> str:
+    """What the model shown is, and what to do next."""
+    if model is None or card is None:
+        return (
+            f"**Nothing is trained for {data.title} yet**: this network knows only the data's "
+            "size. Press *Train from scratch*."
+        )
+    if model.kind == "shipped":
+        return (
+            f"**A trained model that ships with the app**: {card.steps:,} steps on {POINTS:,} "
+            f"points of {data.title}. Press *Train from scratch* to watch one learn."
+        )
+    return (
+        f"**Your model**, {links.plain(model.title)}: {card.steps:,} steps on "
+        f"{links.plain(card.data)}."
+    )
+
+
+def about_run(job: Job[TrainingRun]) -> str:
+    """What a training that ended has come to."""
+    run = job.work
+    config = run.config
+    at = f"step {run.snapshots[-1].step:,} of {config.train.steps:,}"
+    start = {
+        Status.DONE: f"**Trained to {at}** on {config.data.n:,} points of {config.data.title} in "
+        f"{job.seconds:.1f} s.",
+    }.get(job.status, f"**Stopped at {at}**, before it was measured.")
+    if run.diverged:
+        start = f"**Broke off; the model of {at} is the last good one.**"
+    return f"{start}{_rates(run)} Play the training again, or drag along the loss."
+
+
+def _rates(run: TrainingRun) -> str:
+    if len(run.rates) == 1:
+        return ""
+    changes = ", ".join(f"{lr:g} from step {step:,}" for step, lr in run.rates[1:])
+    return f" Learning rate {run.rates[0][1]:g}, then {changes}."
+
+
+def progress(job: Job[TrainingRun]) -> str:
+    """The words of the progress bar."""
+    run = job.work
+    if run.measuring:
+        return f"{job.words()} (measuring the model)"
+    if job.status is Status.WAITING and not run.step:
+        return job.words()
+    return (
+        f"{job.words()} (step {run.step:,} of {run.config.train.steps:,}, learning rate {run.lr:g})"
+    )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < 0.1 else f"{value:.3f}"
