@@ -158,6 +158,7 @@ def choose_data(
     n: int = 2000,
     images: int | None = None,
     only: Sequence[str] | None = None,
+    counted: bool = True,
 ) -> DataConfig:
     """Draw the choice of data: chips of a few sets, and a popover with all of them.
 
@@ -168,6 +169,7 @@ def choose_data(
         images: how many images it starts with; all of a set when left out.
         only: the sets that the page can show, where it cannot show all of those kinds; the first
             six are the chips.
+        counted: whether the reader chooses how many points; else there are ``n``.
 
     Returns:
         The choice; when what is asked for cannot be made, the last one that could.
@@ -178,7 +180,7 @@ def choose_data(
         name = _chips(parameter, names, _FAVOURITES if only is None else names[:6])
         with st.popover("More data", icon=":material/apps:"):
             _gallery(parameter, names, name)
-            count = _count(name, n, images)
+            count = _count(name, n, images) if counted else n
             seed = choose_seed("data_seed", "Seed of the sample")
         text, drawing, trouble = _own_inputs(name)
     picture = st.session_state.get("_picture")
@@ -204,9 +206,7 @@ def _chip(name: str) -> str:
     return f"{picture} {text_of(name).title}"
 
 
-def _chips(
-    parameter: links.Parameter[str], names: Sequence[str], favourites: Sequence[str]
-) -> str:
+def _chips(parameter: links.Parameter[str], names: Sequence[str], favourites: Sequence[str]) -> str:
     chosen = links.peek(parameter)
     shown = [name for name in favourites if name in names]
     shown += [chosen] if chosen not in shown else []
