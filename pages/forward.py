@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.ui import controls, forward_run, gauge, links, theme
+from diffviz.ui.export_menu import export_menu
 from diffviz.ui.forward_place import find_place, keep_place
 from diffviz.ui.player import player
 from diffviz.ui.waiting import wait_for
@@ -70,8 +71,10 @@ with st.container(horizontal=True, vertical_alignment="top", gap="medium", key="
         card.html(gauge.ending_html(end, T, theme.palette()))
 
 picture = st.container()
-with st.container(key="forward_more"), st.popover("More controls", icon=":material/tune:"):
-    seed = controls.choose_seed()
+with st.container(key="forward_more", horizontal=True):
+    with st.popover("More controls", icon=":material/tune:"):
+        seed = controls.choose_seed()
+    export = st.container(width="content")
 
 
 @st.fragment
@@ -88,8 +91,11 @@ def show(config: forward_run.ForwardConfig) -> None:
     links.sync()
 
 
+config = forward_run.ForwardConfig(data, schedule, way, seed)
 with picture:
-    show(forward_run.ForwardConfig(data, schedule, way, seed))
+    show(config)
+with export:
+    export_menu(forward_run.run(config), f"{data.title} into noise, {schedule.title}")
 
 theme.questions(
     [

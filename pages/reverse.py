@@ -8,6 +8,7 @@ import streamlit as st
 
 from diffviz.ui import controls, links, reverse_controls, reverse_words, theme
 from diffviz.ui.configs import DataConfig
+from diffviz.ui.export_menu import export_menu
 from diffviz.ui.player import player
 from diffviz.ui.reverse_controls import Acting
 from diffviz.ui.reverse_run import RunConfig, Shown, affordable, ends, shown
@@ -70,6 +71,8 @@ def show(data: DataConfig, acting: Acting) -> None:
         with move:
             tell_moved(run, made, own)
     left.markdown(reverse_words.about_run(run, made, acting.about))
+    with left:
+        export_menu(made.buffer, f"{run.data.title} from noise by {run.sampler.title}", run)
     if run.data.kind == "image":
         left.html(reverse_words.pairs_html(run, made))
     if run.model is None:
@@ -106,9 +109,9 @@ show(data, acting)
 theme.questions(
     [
         (
-            "True density: do runs still copy points?",
+            "A network in place of the exact answer: do runs still end on data points?",
             "reverse",
-            {"data": "eight_gaussians", "exact_for": "density"},
+            {"denoiser": "learned", "spacing": "log_snr"},
         ),
         (
             "Ten steps: which sampler finds the data?",
