@@ -66,7 +66,7 @@ def until(page: Page, condition: str, timeout: float = 15) -> None:
     """Wait until a JavaScript condition on ``p``, the player, holds, be it mounted anew or not."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
-        if page.locator(".dvz").evaluate(
+        if page.locator(".dvz").last.evaluate(  # an old one may be there for a moment longer
             f"(e) => {{ const p = e.__diffviz; return {condition}; }}"
         ):
             return
@@ -285,6 +285,45 @@ def test_nonsense_in_the_address_is_said_in_place(open_reverse: Open, serve: Any
         assert name in said
     assert "arrows=x" in said
     assert state(page)["frames"] == 51
+    no_trouble(page, serve)
+
+
+def test_a_network_is_chosen_plays_and_its_address_shows_the_same(
+    open_reverse: Open, new_page: Any, wait_idle: Any, serve: Any
+) -> None:
+    page = open_reverse(step=10)
+    page.get_by_role("button", name="Denoiser: exact").click()
+    page.get_by_role("button", name="Learned", exact=True).or_(
+        page.get_by_role("radio", name="Learned", exact=True)
+    ).click()
+    expect(page.get_by_role("button", name="Denoiser: learned")).to_be_visible(timeout=20_000)
+    expect(page.locator(".dvz-badge-learned")).to_be_visible(timeout=20_000)
+    expect(page).to_have_url(re.compile("denoiser=learned"))
+    words = page.get_by_text("Runs of a network need not end on data points")
+    expect(words).to_be_visible(timeout=20_000)
+    wait_idle(page)
+    assert page.locator(".dvz-badge-exact").count() == 0
+    header = page.locator(".st-key-page_header")
+    expect(header.get_by_text("learned").first).to_be_visible()
+    expect(header.get_by_text("exact")).to_have_count(0)
+    assert "10 evaluations of a network, trained for 8,000 steps" in text(page)
+    page.keyboard.press("Escape")
+    other = new_page()
+    other.goto(page.url)
+    ready(other)
+    expect(other.locator(".dvz-badge-learned")).to_be_visible(timeout=20_000)
+    wait_idle(other)
+    assert state(other) == state(page)
+    assert place(other, 3, 10) == place(page, 3, 10)
+    no_trouble(other, serve)
+
+
+def test_an_own_network_does_not_come_with_a_link(open_reverse: Open, serve: Any) -> None:
+    page = open_reverse(denoiser="own", own="0123456789abcdef", step=5)
+    expect(page.get_by_test_id("stAlert")).to_contain_text("do not travel with links")
+    expect(page.locator(".dvz-badge-exact")).to_be_visible()
+    expect(page.get_by_role("button", name="Denoiser: exact")).to_be_visible()
+    assert "own" not in page.url
     no_trouble(page, serve)
 
 
