@@ -195,7 +195,7 @@ def kept(job: Job[TrainingRun]) -> ModelConfig | None:
         return None
     known = st.session_state.get(_KEPT)
     if known is None or known[0] is not run:
-        title = f"{run.config.data.title}, {run.snapshots[-1].step:,} steps"
+        title = f"{run.config.data.title}, {run.snapshots[-1].trained:,} steps"
         known = run, models.keep(run.checkpoint, run.config.data, title)
         st.session_state[_KEPT] = known
     model: ModelConfig = known[1]

@@ -55,7 +55,7 @@ _DRAW_STEPS = 10
 _FRESH = 2000  # points that samples are measured against
 _FLOOR_DRAWS = 4
 _MEASURE_STEPS = 40
-_LIKELY, _LIKELY_PARTS, _LIKELY_STEPS = 400, 8, 32
+_LIKELY, _LIKELY_PARTS, _LIKELY_STEPS = 200, 4, 32
 _STEP_SECONDS, _STEP_WORK = 2.5e-3, 256 * 128**2 * 3  # roughly, for the share that is done
 _SLICE_STEPS = 20
 _MEASURE_SECONDS = 3.0
@@ -95,6 +95,7 @@ class Snapshot:
         loss_by_t: (B,) mean loss at each noise level since the last snapshot, in units of that of
             the untrained network; NaN for none.
         lr: the learning rate that was asked for.
+        back_to: the step whose model this is, where training diverged and fell back on it.
     """
 
     step: int
@@ -103,6 +104,12 @@ class Snapshot:
     distance: float
     loss_by_t: Floats
     lr: float
+    back_to: int | None = None
+
+    @property
+    def trained(self) -> int:
+        """The steps that the model has been trained for."""
+        return self.step if self.back_to is None else self.back_to
 
 
 class TrainingRun(Iterator[float]):
@@ -218,7 +225,7 @@ class TrainingRun(Iterator[float]):
                     return
         except Diverged as error:
             self.diverged = str(error)
-            self._snap(trainer, [])
+            self._snap(trainer, [], error)
 
     def _advance(self, trainer: Trainer, stop: int) -> Progress:
         if trainer.lr != self._lr:
@@ -229,23 +236,25 @@ class TrainingRun(Iterator[float]):
         self.losses = (*self.losses, (progress.step, progress.loss))
         return progress
 
-    def _snap(self, trainer: Trainer, rows: Sequence[Tensor]) -> None:
+    def _snap(
+        self, trainer: Trainer, rows: Sequence[Tensor], fell: Diverged | None = None
+    ) -> None:
         """Take a snapshot of the averaged model as it is now."""
         network = trainer.denoiser()
         denoiser = OnPath(network, network.schedule, PATH)
         samples = draw(denoiser, self._noise)
         by_t = (_mean_of(rows) / self._untrained).float().numpy()
         taken = Snapshot(
-            trainer.step,
+            trainer.step if fell is None else fell.step,
             samples.numpy(),
             tuple(probe.compare(denoiser) for probe in self._probes),
             float(sliced_wasserstein(samples, self._fresh, 64)),
             by_t,
             trainer.lr,
+            None if fell is None else fell.kept,
         )
-        self.checkpoint = Checkpoint(network, self._card(trainer.step))
-        earlier = [s for s in self.snapshots if s.step < taken.step]  # fallen back after diverging
-        self.snapshots = (*earlier, taken)
+        self.checkpoint = Checkpoint(network, self._card(taken.trained))
+        self.snapshots = (*self.snapshots, taken)
 
     def _share(self, step: float) -> float:
         """The share that is done after some steps of training."""

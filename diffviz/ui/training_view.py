@@ -110,7 +110,7 @@ def _steps_clock(run: TrainingRun, snapshots: Sequence[Snapshot], steps: int) ->
         start="untrained",
         end=f"{steps:,} steps",
         track=_loss_track(run, at[-1], steps),
-        names=[f"step {step:,}" for step in at],
+        names=[_name(s) for s in snapshots],
         notes=[
             f"loss {loss_at[s.step]:.3g}, learning rate {s.lr:g}"
             if s.step in loss_at
@@ -118,6 +118,12 @@ def _steps_clock(run: TrainingRun, snapshots: Sequence[Snapshot], steps: int) ->
             for s in snapshots
         ],
     )
+
+
+def _name(snapshot: Snapshot) -> str:
+    if snapshot.back_to is None:
+        return f"step {snapshot.step:,}"
+    return f"back to step {snapshot.back_to:,}"
 
 
 def _loss_track(run: TrainingRun, last: int, steps: int) -> Track:

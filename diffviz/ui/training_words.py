@@ -79,13 +79,13 @@ def about_run(job: Job[TrainingRun]) -> str:
     """What a training that ended has come to."""
     run = job.work
     config = run.config
-    at = f"step {run.snapshots[-1].step:,} of {config.train.steps:,}"
+    at = f"step {run.snapshots[-1].trained:,} of {config.train.steps:,}"
     start = {
         Status.DONE: f"**Trained to {at}** on {config.data.n:,} points of {config.data.title} in "
         f"{job.seconds:.1f} s.",
     }.get(job.status, f"**Stopped at {at}**, before it was measured.")
     if run.diverged:
-        start = f"**Broke off; the model of {at} is the last good one.**"
+        start = f"**Training broke off**; this is the model of {at}."
     return f"{start}{_rates(run)} Play the training again, or drag along the loss."
 
 

@@ -147,6 +147,8 @@ def test_divergence_is_told_and_the_last_good_model_is_kept() -> None:
     assert run.diverged is not None
     assert "lower the learning rate" in run.diverged
     assert run.checkpoint is not None
+    assert run.checkpoint.card.steps == run.snapshots[-1].back_to == run.snapshots[-1].trained
+    assert 0 < run.snapshots[-1].trained <= 45
     assert np.isfinite(run.snapshots[-1].samples).all()
     assert run.snapshots[-1].fields[1].mean_square < 1
     assert [s.step for s in run.snapshots] == sorted({s.step for s in run.snapshots})
