@@ -21,6 +21,9 @@ badge = theme.header(
 
 _CSS = """
 <style>
+/* The data and what denoises share one row that wraps. */
+.st-key-reverse_row > [data-testid="stLayoutWrapper"]:first-child,
+.st-key-reverse_row > [data-testid="stLayoutWrapper"]:first-child > div {display: contents;}
 @media (max-width: 640px) {
   [data-testid="stLayoutWrapper"]:has(> .st-key-reverse_data),
   [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {order: 1;}
@@ -30,7 +33,7 @@ _CSS = """
 """
 st.html(_CSS)
 
-with controls.bar("reverse_data"), controls.line():
+with controls.bar("reverse_data"), controls.line("reverse_row"):
     data = controls.choose_data(n=500)
     acting = reverse_controls.choose_denoiser(data)
 theme.mark(badge, "exact" if acting.model is None else "learned")
@@ -109,7 +112,7 @@ show(data, acting)
 theme.questions(
     [
         (
-            "A network in place of the exact answer: do runs still end on data points?",
+            "Learned: do runs still end on data points?",
             "reverse",
             {"denoiser": "learned", "spacing": "log_snr"},
         ),

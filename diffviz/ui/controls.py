@@ -117,9 +117,13 @@ def bar(key: str = "controls") -> Iterator[None]:
         _NOTES.reset(token)
 
 
-def line() -> Any:
-    """Return a container for a row of controls that wraps where there is no room."""
-    return st.container(horizontal=True, vertical_alignment="center", gap="small")
+def line(key: str | None = None) -> Any:
+    """Return a container for a row of controls that wraps where there is no room.
+
+    Args:
+        key: a name that is unique on the page, for its style.
+    """
+    return st.container(horizontal=True, vertical_alignment="center", gap="small", key=key)
 
 
 def _together() -> Any:

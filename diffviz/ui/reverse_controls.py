@@ -125,9 +125,20 @@ def choose_denoiser(data: DataConfig) -> Acting:
 
 def _offered(data: DataConfig, mine: Sequence[OwnModel]) -> list[str]:
     offered = ["exact"]
-    if models.shipped(data) is not None:
+    if models.shipped(data) is not None and _damage(data) is None:
         offered.append("learned")
     return [*offered, "own"] if mine else offered
+
+
+def _damage(data: DataConfig) -> str | None:
+    """Why the shipped network cannot be read, if it cannot."""
+    model = models.shipped(data)
+    assert model is not None
+    try:
+        models.checkpoint(model)
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 def _denoiser(data: DataConfig, offered: Sequence[str]) -> links.Parameter[str]:
@@ -138,7 +149,10 @@ def _denoiser(data: DataConfig, offered: Sequence[str]) -> links.Parameter[str]:
         if any_word.parse(word) in offered:
             return word
         if word == "learned":
-            raise links.Refused(f"needs a trained network, and none ships for {data.title}")
+            if models.shipped(data) is None:
+                raise links.Refused(f"needs a trained network, and none ships for {data.title}")
+            why = links.plain(_damage(data) or "")
+            raise links.Refused(f"needs a network that cannot be read here ({why})")
         if models.own():
             raise links.Refused(f"needs a network for {data.kind} data, and yours is for others")
         raise links.Refused(
@@ -178,11 +192,7 @@ def _exact(_data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
 def _learned(data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
     model = models.shipped(data)
     assert model is not None
-    try:
-        card = models.checkpoint(model).card
-    except CheckpointError as error:
-        st.warning(f"{links.plain(str(error))} Until then the exact denoiser acts.")
-        return Acting()
+    card = models.checkpoint(model).card
     about = f"a network, trained for {card.steps:,} steps on {POINTS:,} points of {data.title}"
     _tell(f"{_sentence(about)} It ships with the app; its answers are estimates. {_quality(card)}")
     return Acting(model=model, about=about)

@@ -157,4 +157,5 @@ def test_a_shipped_network_that_cannot_be_read_is_told(monkeypatch: pytest.Monke
     monkeypatch.setattr(models, "pretrained", damaged)
     at = open_page(denoiser="learned")
     assert acting(at).model is None
-    assert "The weights of moons are damaged. Until then the exact denoiser acts." in said(at)
+    assert "cannot be read here (The weights of moons are damaged.): using `exact`" in said(at)
+    assert "denoiser" not in {group.key for group in at.button_group}, "and it is not offered"
