@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.checkpoints import CheckpointError
 from diffviz.ui import models, reverse_controls
+from diffviz.ui.canvas import encode_points
 from diffviz.ui.models import ModelConfig
 
 
@@ -103,6 +104,21 @@ def test_an_own_network_acts_and_is_named_in_the_address() -> None:
     assert acting(at).model == ModelConfig("own", name)
     assert acting(at).about == r"your network, trained for 7 steps on my \*set\*"
     assert address(at) == {"denoiser": "own", "own": name}
+
+
+def test_an_own_network_acts_on_a_drawing_that_came_with_the_link() -> None:
+    strokes = encode_points([(-1.0, 0.0), (0.0, 1.0), (1.0, 0.0)])
+    at = open_page((2,), data="drawing", strokes=strokes, n="200", denoiser="own")
+    assert acting(at).model is not None
+    assert not at.warning
+    (name,) = at.session_state["names"]
+    assert address(at) == {
+        "data": "drawing",
+        "strokes": strokes,
+        "n": "200",
+        "denoiser": "own",
+        "own": name,
+    }
 
 
 def test_a_link_picks_one_of_several_and_so_does_the_reader() -> None:
