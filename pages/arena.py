@@ -16,6 +16,16 @@ theme.header(
     "Samplers race from the same noise: who is nearest to the data for the fewest network calls?",
 )
 
+_CSS = """
+<style>
+.st-key-arena_table table {width: 100%;}
+.st-key-arena_table :is(th, td) {padding-top: 0.28rem; padding-bottom: 0.28rem;}
+.st-key-arena_table :is(th, td):nth-child(n + 3) {font-variant-numeric: tabular-nums;}
+.st-key-arena_table tr:last-child td {border-top-width: 2px;}
+</style>
+"""
+st.html(_CSS)
+
 data = controls.choose_data(["2-D"], default="grid25")
 
 
@@ -40,7 +50,7 @@ def show(data: DataConfig) -> None:
         )
     reverse_controls.keep_place(chosen, made.frames, made.shown, "arena")
     result = wait_for(lambda watch: measured(config, watch), "Measuring", bar)
-    with under:
+    with under, st.container(key="arena_table", gap="small"):
         st.markdown(arena_words.table(result))
         st.caption(arena_words.about_race(config, made))
     st.subheader("Quality against evaluations", anchor=False)

@@ -68,11 +68,11 @@ def quality_figure(
     figure = go.Figure()
     lines = _lines(rows, metric)
     low, high = _limits(rows, metric, marks)
-    last = max((row.evaluations for row in rows), default=100)
+    last = max([100, *(row.evaluations for row in rows)])
     tints = sampler_colors(colors)
     for (denoiser, name), line in lines.items():
         figure.add_trace(_trace(denoiser, name, line, metric, tints[name], name in bold))
-    _label_lines(figure, lines, metric, tints, bold, (low, high))
+    _label_lines(figure, lines, metric, tints, bold, (low, high), math.log10(last))
     _draw_floor(figure, rows, metric, colors, last)
     for letter, evaluations, value in marks:
         figure.add_annotation(
@@ -145,7 +145,7 @@ def _trace(
         marker={
             "color": color,
             "size": 7 if bold else 5.5,
-            "symbol": "circle-open" if SAMPLERS[name].stochastic else "circle",
+            "symbol": "circle-open" if SAMPLERS[name]().stochastic else "circle",
         },
         customdata=np.array([[row.steps, row.runs, row.error[metric]] for row in line]),
         hovertemplate=(
@@ -162,6 +162,7 @@ def _label_lines(
     tints: Mapping[str, str],
     bold: Sequence[str],
     limits: tuple[float, float],
+    right: float,
 ) -> None:
     """Write each line's name at its right end; lines that agree everywhere share one."""
     several = len({denoiser for denoiser, _ in lines}) > 1
@@ -172,12 +173,12 @@ def _label_lines(
     ends = [lines[group[0]][-1] for group in shown]
     heights = [scale * (min(max(math.log10(e.mean[metric]), low), high) - low) for e in ends]
     places = spread(heights, _LABEL_PIXELS, 0, _PLOT_PIXELS)
-    for group, end, height, place in zip(shown, ends, heights, places, strict=True):
+    for group, height, place in zip(shown, heights, places, strict=True):
         names = [name for _, name in group]
         strong = any(name in bold for name in names)
         text = ", ".join(_short(name) for name in names)
         figure.add_annotation(
-            x=math.log10(end.evaluations),
+            x=right,
             y=height / scale + low,
             ax=26,
             ay=height - place,

@@ -156,7 +156,7 @@ def start(config: ChartConfig) -> None:
     before = found(config)
     _keep()
     work = Measuring(config, before.results, before.floors)
-    jobs.start(_KEY, work, "Measuring")
+    jobs.start(_KEY, work, f"Measuring on {config.data.title}")
 
 
 def found(config: ChartConfig) -> Found:

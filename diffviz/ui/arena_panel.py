@@ -19,18 +19,22 @@ _TROUBLE = "_arena_trouble"
 def show_chart(race: RaceConfig, result: Result) -> None:
     """Draw the chart's choices, the button that measures, and the chart."""
     config, metric = arena_controls.choose_chart(race.data)
-    job = current()
-    every = _POLL if job is not None and job.active else None
+    polled = _is_active()
 
-    @st.fragment(run_every=every)
+    @st.fragment(run_every=_POLL if polled else None)
     def draw() -> None:
-        if every is not None and not (job is not None and job.active):
+        if _is_active() != polled:  # a job has started or ended: poll from now on, or no more
             st.rerun()
         so_far = found(config)
         _steer(config, so_far)
         _draw(config, metric, so_far, race, result)
 
     draw()
+
+
+def _is_active() -> bool:
+    job = current()
+    return job is not None and job.active
 
 
 def _steer(config: ChartConfig, so_far: Found) -> None:
@@ -85,17 +89,18 @@ def _draw(
 ) -> None:
     ships = shipped()
     if so_far.results:
-        rows, data = so_far.rows, config.data.name
+        rows, made = so_far.rows, (config.data.name, config.samples)
         words = arena_words.about_found(config, so_far)
     elif ships is not None:
-        rows, data = list(ships.rows), ships.data
+        rows, made = list(ships.rows), (ships.data, ships.sweep.samples)
         wanted = config.denoisers if set(config.denoisers) <= set(ships.sweep.denoisers) else None
         rows = [r for r in rows if not r.sampler or wanted is None or r.denoiser in wanted]
         words = arena_words.about_shipped(ships.data, ships.sweep, config.data.name)
     else:
         st.info("Nothing is measured yet: press the button.", icon=":material/info:")
         return
-    marks = _marks(metric, result) if data == race.data.name else []
+    # With another number of samples the floor is another one, and letters would mislead.
+    marks = _marks(metric, result) if made == (race.data.name, race.samples) else []
     theme.chart(
         quality_figure(
             rows,

@@ -61,6 +61,7 @@ _SHOWN = 1000  # samples that are sent; all of them are measured
 _MARKS = 600  # data points that are marked
 _TRACED = 256  # samples whose end point is compared with the ODE's
 _OUTSIDE = 40.0
+_LIMITS = (-2.4, 2.4)  # closer than on other pages: the panels are small
 _SAME = 1e-6  # log-SNRs nearer than this count as one
 _BUDGET = 4e9  # sample x point x evaluation that a contestant may cost
 
@@ -400,7 +401,7 @@ def _panel(
     return Points(
         f"{letter}  {who.title}",
         run.x_t[at],
-        stage.LIMITS,
+        _LIMITS,
         badge=who.badge,
         x_0=run.x_0[at],
         data=marks.numpy(),
