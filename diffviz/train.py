@@ -7,9 +7,9 @@
 Each model is trained on ``POINTS`` points of its data set and measured on fresh ones: samples by
 Heun's method against new draws of the data, and the negative log-likelihood of new points by the
 probability-flow ODE.  Beside each distance stands what two new draws of the data measure (the
-floor) and what independent points of the training set do.  The two differ where a set spreads its
-points more evenly than chance does, as moons do; no model can be better than the second.  The
-figures go into the card beside the weights.
+floor) and what independent points of the training set do, which is what a perfect model would
+score.  The two differ where a set spreads its points more evenly than chance does, as moons do.
+The figures go into the card beside the weights.
 """
 
 from __future__ import annotations
@@ -42,7 +42,11 @@ POINTS = 50_000
 """How many points each model is trained on."""
 
 CONFIG = TrainConfig("x_0", "log_normal", batch=512, steps=8000, lr=2e-3, ema_decay=0.9995)
+"""How they are trained; a higher learning rate diverges sooner or later in so many steps."""
+
 NETWORK = NetworkConfig(width=128, depth=3)
+"""Their shape; coordinates and classes are those of the data set."""
+
 _SAMPLES, _DRAWS, _STEPS = 2000, 5, 40
 _LIKELY = 500  # points whose likelihood is measured
 _DISTANCES = {
