@@ -70,7 +70,7 @@ def _show(data: DataConfig, going: bool) -> None:
         st.rerun()
     with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         n = _choose_size()
-        buttons = st.container(horizontal=True, width="content", gap="small")
+        buttons = st.container(horizontal=True, vertical_alignment="center", gap="small")
     notes, view, bar = st.container(), st.container(key="memorise_view"), st.empty()
     picture, charts = view.columns([2.7, 1], gap="medium")
     under = st.container()
@@ -190,6 +190,8 @@ def _steer(
     """Draw the buttons: train on this many points, or on all; stop."""
     if job is not None and not job.ended:
         st.button("Stop", icon=":material/stop:", on_click=job.stop)
+        now = f"; now {job.work.now:,} points" if job.status is Status.RUNNING else ""
+        st.progress(min(max(job.share, 0.0), 1.0), f"{job.words()}{now}")
         return
     missing = [size for size in SIZES if size not in found]
     first = "Train again" if n in found else "Train"
@@ -222,10 +224,5 @@ def _tell(job: Job[Ladder] | None) -> None:
     trouble = st.session_state.get(_TROUBLE)
     if trouble:
         st.error(links.plain(trouble), icon=":material/error:")
-    if job is None:
-        return
-    if not job.ended:
-        now = f" Now {job.work.now:,} points." if job.status is Status.RUNNING else ""
-        st.progress(min(max(job.share, 0.0), 1.0), f"{job.words()}.{now}")
-    elif job.status is Status.FAILED:
+    if job is not None and job.status is Status.FAILED:
         st.error(links.plain(job.words()), icon=":material/error:")

@@ -14,6 +14,7 @@ __all__ = ["over_sizes"]
 
 _UPPER, _LOWER = [0.56, 1.0], [0.0, 0.46]
 _DISTANCES = (0.02, 2.0)
+_FAR_LEFT = 200  # a size below which there is room for words at its right
 
 
 def over_sizes(
@@ -82,12 +83,13 @@ def _words(
     last = SIZES[-1]
     _label(figure, last, chance[last] + 0.03, "chance", colors.noise, "y")
     if not found:
-        _label(figure, 180, 0.55, "train to fill this in", colors.muted, "y", middle=True)
+        _label(figure, 1000, 0.55, "train to fill this in", colors.muted, "y")
         return
-    _label(figure, last, 0.97, "exact denoiser", colors.exact, "y", below=True)
+    end = max(found)
+    _label(figure, end, 1.0, "exact denoiser", colors.exact, "y", below=True)
+    _label(figure, end, found[end].distance_fresh, "fresh draws", colors.noise, "y2")
     steep = min(found.values(), key=lambda f: abs(f.copies - 0.6))
-    _label(figure, steep.n * 1.35, steep.copies, "network", colors.learned, "y")
-    _label(figure, last, found[max(found)].distance_fresh, "fresh draws", colors.noise, "y2")
+    _label(figure, steep.n, min(steep.copies, 0.8), "network", colors.learned, "y", after=True)
 
 
 def _label(
@@ -99,18 +101,20 @@ def _label(
     axis: str,
     *,
     below: bool = False,
-    middle: bool = False,
+    after: bool = False,
 ) -> None:
-    at_end = x == SIZES[-1]
+    """Write words over or under the end of a line, or after it where it ends far to the left."""
+    after = after or x < _FAR_LEFT
     figure.add_annotation(
         x=math.log10(x),
         y=math.log10(y) if axis == "y2" else y,
         yref=axis,
         text=words,
         showarrow=False,
-        xanchor="center" if middle else "right" if at_end else "left",
-        yanchor="top" if below else "bottom" if at_end else "middle",
-        yshift=-3 if below else 2 if at_end else 0,
+        xanchor="left" if after else "right",
+        yanchor="middle" if after else "top" if below else "bottom",
+        xshift=10 if after else 0,
+        yshift=0 if after else -3 if below else 2,
         font={"color": color, "size": 14},
     )
 

@@ -58,7 +58,7 @@ def test_networks_are_trained_on_demand_and_can_be_stopped(
     wait_idle(page)
     assert circles(page) == 1
     page.get_by_role("button", name="12 sizes").click()
-    page.get_by_role("button", name="Stop").click(timeout=60_000)
+    page.locator(".st-key-controls").get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name=re.compile("sizes"))).to_be_visible(timeout=30_000)
     expect(page.get_by_text(re.compile("Filled circles: measured here"))).to_be_visible()
     wait_idle(page)
