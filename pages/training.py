@@ -3,29 +3,41 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.ui import controls, models, theme, training_controls, training_job, training_words
+from diffviz.ui import (
+    controls,
+    memorise,
+    models,
+    theme,
+    training_controls,
+    training_job,
+    training_words,
+)
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.training_files import lead_on, load, save
-from diffviz.ui.training_job import Model
+from diffviz.ui.training_job import Model, Now
 
 _CSS = """
 <style>
-.st-key-training_status {min-height: 3.1rem; justify-content: center;}
-.st-key-training_top [data-testid="stMarkdown"] p {font-size: 0.94rem;}
+.st-key-training_status {min-height: 2.6rem; justify-content: center;}
+.st-key-training_status [data-testid="stProgress"] p {font-size: 0.94rem;}
+.st-key-training_under {gap: 0.4rem 0.9rem;}
+.st-key-training_under [data-testid="stPageLink"] a {padding: 0.2rem 0.3rem;}
 </style>
 """
 
 
-def train() -> None:
+def train(corner: DeltaGenerator) -> None:
     """Draw the first half of the page: a network that learns."""
     data = controls.choose_data(("2-D",), n=5000)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="controls"):
         asked = training_controls.choose_training(data)
         training_job.steer(asked)
-    job = training_job.current()
-    going = job is not None and job.active
-    st.fragment(show, run_every=training_job.POLL if going else None)(data, level, going)
+    now = Now.of(data)
+    with corner:
+        level = training_controls.choose_level(now.training)
+    st.fragment(show, run_every=training_job.POLL if now.going else None)(data, level, now)
     theme.questions(
         [
             (
@@ -47,10 +59,9 @@ def train() -> None:
     )
 
 
-def show(data: DataConfig, level: int, going: bool) -> None:
+def show(data: DataConfig, level: int, before: Now) -> None:
     """Show the training as it goes, or the model there is."""
-    job = training_job.current()
-    if going and (job is None or not job.active):
+    if Now.of(data) != before:
         st.rerun()
     shown = training_job.to_show(data)
     training_job.tell(shown, data)
@@ -65,13 +76,15 @@ def show(data: DataConfig, level: int, going: bool) -> None:
 def under(model: models.ModelConfig | None, data: DataConfig) -> None:
     """Draw a model's measures, and what can be done with it."""
     with st.container(
-        horizontal=True, vertical_alignment="center", key="training_under", gap="medium"
+        horizontal=True, vertical_alignment="center", key="training_under", gap="small"
     ):
         if model is not None:
             card = models.checkpoint(model).card
             st.html(training_words.metrics_html(card.metrics, theme.palette()), width="content")
             lead_on(model, data)
             save(model, f"diffviz-{data.name}")
+        else:
+            st.caption(training_words.LATER, width="content")
         load(data)
 
 
@@ -84,13 +97,8 @@ with st.container(
     key="training_top",
 ):
     mode = training_controls.choose_mode()
-    level = training_controls.choose_level() if mode == "train" else 0
+    place = st.container(width="content")
 if mode == "memorise":
-    try:
-        from diffviz.ui import memorise
-    except ImportError:
-        st.info("This experiment is being set up.")
-    else:
-        memorise.page()
+    memorise.page()
 else:
-    train()
+    train(place)

@@ -148,10 +148,16 @@ def _optimisation(train: TrainConfig) -> TrainConfig:
     )
 
 
-def choose_level() -> int:
-    """Draw the choice of the noise level at which the field is shown: an index of ``LEVELS``."""
+def choose_level(shown: bool) -> int:
+    """Draw the choice of the noise level at which the field is shown: an index of ``LEVELS``.
+
+    Args:
+        shown: whether there is something to choose; otherwise it keeps its value.
+    """
     words = {f"{level:g}": f"{level:g}" for level in LEVELS}
     parameter = links.choice("level", f"{LEVELS[1]:g}", words)
+    if not shown:
+        return list(words).index(links.value(parameter))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         st.markdown("Score at noise level", width="content")
         chosen = _segments(parameter, words, "Score at noise level", quiet=True)

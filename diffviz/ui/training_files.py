@@ -17,7 +17,7 @@ from diffviz.ui.configs import DataConfig
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.training_controls import data_query
 
-__all__ = ["lead_on", "load", "loaded", "read", "save"]
+__all__ = ["forget", "lead_on", "load", "loaded", "read", "save"]
 
 _LOADED, _TROUBLE, _FILES = "_training_loaded", "_training_load_trouble", "_training_files"
 _LONGEST_NAME = 60
@@ -85,6 +85,7 @@ def _take(data: DataConfig) -> None:
     st.session_state.pop(_TROUBLE, None)
     files = st.session_state.get(_FILES) or []
     if not files:
+        forget()
         return
     try:
         found = read([(file.name, file.getvalue()) for file in files])
@@ -144,7 +145,7 @@ def lead_on(model: ModelConfig, data: DataConfig) -> None:
     if model.kind == "own":
         acting = {"denoiser": "own", "own": model.name}
     _link("Use it in Reverse", "reverse", {**query, **acting})
-    _link("in the Arena", "arena", query)
+    _link("In the Arena", "arena", query)
 
 
 def _link(label: str, page: str, parameters: Mapping[str, object]) -> None:

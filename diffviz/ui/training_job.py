@@ -17,7 +17,7 @@ from diffviz.ui.configs import DataConfig
 from diffviz.ui.jobs import Job, Status
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import player
-from diffviz.ui.training_files import loaded
+from diffviz.ui.training_files import forget, loaded
 from diffviz.ui.training_run import TrainingConfig, TrainingRun
 from diffviz.ui.training_view import Pace, ViewConfig, model_view, replay
 from diffviz.ui.waiting import wait_for
@@ -25,6 +25,7 @@ from diffviz.ui.waiting import wait_for
 __all__ = [
     "POLL",
     "Model",
+    "Now",
     "current",
     "kept",
     "show_model",
@@ -53,6 +54,26 @@ class Model:
 
     model: ModelConfig | None
     trouble: str | None = None
+
+
+@dataclass(frozen=True)
+class Now:
+    """What decides how the page is laid out and whether it looks again by itself.
+
+    Attributes:
+        going: whether a training works or waits for its turn.
+        training: whether a training is shown, rather than a model at work.
+    """
+
+    going: bool
+    training: bool
+
+    @staticmethod
+    def of(data: DataConfig) -> Now:
+        """How it is at this moment."""
+        job = current()
+        shown = to_show(data)
+        return Now(job is not None and job.active, not isinstance(shown, Model))
 
 
 def current() -> Job[TrainingRun] | None:
@@ -87,6 +108,7 @@ def steer(asked: TrainingConfig) -> None:
 
 def _start(asked: TrainingConfig) -> None:
     st.session_state.pop(_TROUBLE, None)
+    forget()
     try:
         jobs.start(_KEY, TrainingRun(asked), f"Training on {asked.data.title}")
     except jobs.Full as full:
@@ -108,9 +130,10 @@ def _stop(job: Job[TrainingRun]) -> None:
 def to_show(data: DataConfig) -> Job[TrainingRun] | Model:
     """What the page shows for a choice of data."""
     job = current()
-    if job is not None and job.work.snapshots and (not job.ended or job.work.config.data == data):
+    chosen = loaded(data) if job is None or job.ended else None
+    ours = job is not None and (not job.ended or job.work.config.data == data)
+    if job is not None and ours and job.work.snapshots and chosen is None:
         return job
-    chosen = loaded(data)
     if chosen is None:
         chosen = models.shipped(data)
     if chosen is None:

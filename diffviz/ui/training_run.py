@@ -21,14 +21,14 @@ from torch import Tensor
 from diffviz.checkpoints import Card, Checkpoint
 from diffviz.datasets import MIXTURES
 from diffviz.denoisers import Denoiser, OnPath
-from diffviz.distributions import GaussianMixture
+from diffviz.distributions import Distribution, GaussianMixture
 from diffviz.grids import make_grid
 from diffviz.likelihood import likelihood
 from diffviz.metrics import energy_distance, mmd, sliced_wasserstein
-from diffviz.networks import NetworkConfig, levels_at
+from diffviz.networks import Levels, NetworkConfig, levels_at
 from diffviz.samplers import DPMpp2M, Heun
 from diffviz.schedules import EDM
-from diffviz.training import Diverged, Progress, TrainConfig, Trainer
+from diffviz.training import WEIGHTINGS, Diverged, Progress, TrainConfig, Trainer
 from diffviz.ui import stage
 from diffviz.ui.configs import DataConfig, ScheduleConfig
 from diffviz.ui.training_field import LEVELS, PATH, Compared, Probe
@@ -58,6 +58,8 @@ _MEASURE_STEPS = 40
 _LIKELY, _LIKELY_PARTS, _LIKELY_STEPS = 200, 4, 32
 _STEP_SECONDS, _STEP_WORK = 2.5e-3, 256 * 128**2 * 3  # roughly, for the share that is done
 _SLICE_STEPS = 20
+_LOSS_TABLE = 1 << 12  # noise levels, as many as the trainer's weights are scaled over,
+_LOSS_STRIDE, _LOSS_POINTS = 10, 32  # and of which the exact denoiser's loss is a mean
 _MEASURE_SECONDS = 3.0
 _DISTANCES = {
     "sliced_wasserstein": sliced_wasserstein,
@@ -128,6 +130,8 @@ class TrainingRun(Iterator[float]):
         log_ratios: (B + 1,) log(sigma / alpha) of the edges of ``Snapshot.loss_by_t``.
         exact: the exact arrows (G, G, 2) at each of ``LEVELS``.
         floor: sliced Wasserstein-2 of as many points of the data as there are samples.
+        exact_loss: the loss of the exact denoiser, which training approaches; None where the
+            network knows more (classes) or pairs noise with data.
         checkpoint: the model of the last snapshot, with what was measured.
         metrics: as on a card; empty until the end.
         diverged: why training broke off, for the reader; None if it did not.
@@ -141,6 +145,7 @@ class TrainingRun(Iterator[float]):
         self.log_ratios: tuple[float, ...] = ()
         self.exact: tuple[Floats, ...] = ()
         self.floor = 0.0
+        self.exact_loss: float | None = None
         self.checkpoint: Checkpoint | None = None
         self.metrics: dict[str, float] = {}
         self.diverged: str | None = None
@@ -182,10 +187,13 @@ class TrainingRun(Iterator[float]):
         self._noise = start_noise(SAMPLES)
         self.floor = floor_of(self.config.data, self._fresh)
         yield 0.0
+        source = stage.distribution(self.config.data, points=False)
         self._probes: list[Probe] = []
         for ratio in LEVELS:
-            self._probes.append(Probe(stage.distribution(self.config.data, points=False), ratio))
+            self._probes.append(Probe(source, ratio))
             yield 0.0
+        self.exact_loss = _exact_loss(self.config, source)
+        yield 0.0
         self.exact = tuple(probe.arrows for probe in self._probes)
         self._untrained = _untrained(trainer, self._fresh)
         yield 0.0
@@ -236,9 +244,7 @@ class TrainingRun(Iterator[float]):
         self.losses = (*self.losses, (progress.step, progress.loss))
         return progress
 
-    def _snap(
-        self, trainer: Trainer, rows: Sequence[Tensor], fell: Diverged | None = None
-    ) -> None:
+    def _snap(self, trainer: Trainer, rows: Sequence[Tensor], fell: Diverged | None = None) -> None:
         """Take a snapshot of the averaged model as it is now."""
         network = trainer.denoiser()
         denoiser = OnPath(network, network.schedule, PATH)
@@ -384,11 +390,39 @@ def _untrained(trainer: Trainer, points: Tensor) -> Tensor:
     denoiser = trainer.denoiser()
     losses = []
     with torch.inference_mode():
-        for k, (alpha, sigma, a, b) in enumerate(zip(*(v.flatten() for v in at), strict=True)):
-            x_0 = denoiser(alpha * points + sigma * eps, t[k].item())
-            of_target = (a * sigma - b * alpha) ** 2 / (sigma**2 * (a**2 + b**2))
-            losses.append(of_target * (x_0 - points).square().mean())
-    return torch.stack(losses).clamp_min(1e-12)
+        for time, alpha, sigma in zip(
+            t.tolist(), at.alpha.flatten(), at.sigma.flatten(), strict=True
+        ):
+            x_0 = denoiser(alpha * points + sigma * eps, time)
+            losses.append((x_0 - points).square().mean())
+    return (_of_target(at).flatten() * torch.stack(losses)).clamp_min(1e-12)
+
+
+def _of_target(at: Levels) -> Tensor:
+    """The relative squared error of the target for one unit of squared error of x_0."""
+    gain = (at.a * at.sigma - at.b * at.alpha) / at.sigma
+    return gain**2 / (at.a**2 + at.b**2)
+
+
+@torch.inference_mode()
+def _exact_loss(config: TrainingConfig, source: Distribution) -> float | None:
+    """The training loss of the exact denoiser."""
+    if config.train.ot_pairing or config.network.classes:
+        return None
+    schedule, weighting = config.path.build(), WEIGHTINGS[config.train.weighting]
+    u = (torch.arange(_LOSS_TABLE, dtype=torch.float64) + 0.5) / _LOSS_TABLE
+    at = levels_at(schedule, config.train.target, weighting.times(schedule, u), torch.float64)
+    weight = weighting.weight(at)
+    factor = (weight / weight.mean() * _of_target(at)).flatten()
+    rows = range(_LOSS_STRIDE // 2, _LOSS_TABLE, _LOSS_STRIDE)
+    generator, total = _seeded(), 0.0
+    for k in rows:
+        points = source.sample(_LOSS_POINTS, generator).float()
+        eps = torch.randn(points.shape, generator=generator)
+        alpha, sigma = at.alpha[k].item(), at.sigma[k].item()
+        gap = source.posterior_mean(alpha * points + sigma * eps, alpha, sigma) - points
+        total += float(factor[k]) * float(gap.square().mean()) / len(rows)
+    return total if math.isfinite(total) and total > 0 else None
 
 
 def _work(config: TrainingConfig) -> int:

@@ -132,9 +132,17 @@ def _loss_track(run: TrainingRun, last: int, steps: int) -> Track:
         losses = [(0, 1.0)]
     u = [min(step / max(steps, 1), 1.0) for step, _ in losses]
     values = [loss for _, loss in losses]
-    least, most = min(values), max(values)
-    limits = 0.8 * least, 1.2 * most
-    return Track(u, values, "loss, log axis", limits, log=True)
+    floor = run.exact_loss
+    least, most = min([*values, floor or values[0]]), max(values)
+    return Track(
+        u,
+        values,
+        "loss, log axis",
+        (0.75 * least, 1.1 * most),
+        log=True,
+        floor=floor,
+        floor_label="exact denoiser",
+    )
 
 
 def _training_rail(

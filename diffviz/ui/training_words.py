@@ -13,19 +13,25 @@ from diffviz.ui.models import ModelConfig
 from diffviz.ui.theme import Palette
 from diffviz.ui.training_run import TrainingRun
 
-__all__ = ["about_model", "about_run", "metrics_html", "progress"]
+__all__ = ["LATER", "about_model", "about_run", "metrics_html", "progress"]
+
+LATER = (
+    "When it ends it is measured against new data: sliced Wasserstein-2, energy distance, MMD and "
+    "likelihood."
+)
+"""What is said in place of measures that are not there yet."""
 
 _ROWS = (
     ("sliced_wasserstein", "Sliced Wasserstein-2", "floor", "new data against new data"),
     ("energy_distance", "Energy distance", "floor", "new data against new data"),
-    ("mmd", "MMD (kernel distance)", "floor", "new data against new data"),
-    ("nll", "NLL of new points (nats)", "exact", "of the true density"),
+    ("mmd", "MMD (kernel)", "floor", "new data against new data"),
+    ("nll", "NLL of new data, nats", "exact", "of the true density"),
 )
 _CSS = """
 <style>
-.metrics {display: flex; flex-wrap: wrap; gap: 0.3rem 2.2rem; align-items: flex-start;
+.metrics {display: flex; flex-wrap: wrap; gap: 0.3rem 1.5rem; align-items: flex-start;
   font-variant-numeric: tabular-nums;}
-.metrics div {min-width: 8.5rem;}
+.metrics div {min-width: 8.6rem;}
 .metrics span {display: block; font-size: 0.94rem; opacity: 0.8; white-space: nowrap;}
 .metrics b {font-size: 1.25rem; font-weight: 600; margin-right: 0.55rem;}
 .metrics i {font-style: normal; font-size: 0.94rem; white-space: nowrap;}

@@ -33,12 +33,13 @@ def fields(**changes: Any) -> Fields:
 
 
 def test_a_clock_can_bring_its_own_track_and_words() -> None:
-    track = Track([0.0, 0.3, 0.6], [1.0, 0.4, 0.2], "Loss", (0.1, 2.0), log=True)
+    track = Track([0.0, 0.3, 0.6], [1.0, 0.4, 0.2], "Loss", (0.1, 2.0), True, 0.15, "best")
     names, notes = [f"step {k}" for k in range(FRAMES)], ["loss 1"] * FRAMES
     header, arrays = decode(encode(clock(track=track, names=names, notes=notes), [points()]))
     entry = header["clock"]
     assert (entry["names"], entry["notes"]) == (names, notes)
     assert (entry["track"]["label"], entry["track"]["log"]) == ("Loss", True)
+    assert (entry["track"]["floor"], entry["track"]["floor_label"]) == (0.15, "best")
     np.testing.assert_allclose(arrays[entry["track"]["values"]], [1.0, 0.4, 0.2], rtol=1e-6)
 
 

@@ -84,6 +84,14 @@ def test_the_untrained_network_scores_1_at_every_noise_level() -> None:
     assert math.isclose(float(np.nanmean(last.loss_by_t)), 1, abs_tol=0.15)
 
 
+def test_the_exact_denoiser_s_loss_is_the_floor_of_the_training() -> None:
+    run = TrainingRun(replace(TINY, train=replace(TRAIN, steps=400, batch=128)))
+    trained(run)
+    assert run.exact_loss is not None
+    late = np.mean([loss for step, loss in run.losses if step > 300])
+    assert 0.98 * run.exact_loss < late < 1.5 * run.exact_loss
+
+
 def test_the_same_seed_gives_the_same_snapshots() -> None:
     one, two = (trained(TrainingRun(TINY))[-1] for _ in range(2))
     np.testing.assert_array_equal(one.samples, two.samples)

@@ -152,6 +152,7 @@ def player(
     loop: bool = False,
     link: Literal["step", "t"] | None = "step",
     height: int = 560,
+    gentle: bool = False,
 ) -> Result:
     """Mount the player and return what was last chosen in it.
 
@@ -170,6 +171,8 @@ def player(
         link: offer a link to what is shown, by this parameter of the page's address: the frame's
             number, or its time; None offers none.
         height: pixels, on a screen wide enough for the rail to stand beside the panels.
+        gentle: leave the player where it is when another step is asked for while the reader plays
+            or drags: for a run that grows while it is looked at.
 
     Raises:
         ValueError: when ``buffer`` is not a player buffer.
@@ -186,6 +189,7 @@ def player(
         "loop": loop,
         "link": link,
         "height": height,
+        "gentle": gentle,
     }
     value = _component()(
         key=key,

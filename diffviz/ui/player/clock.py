@@ -30,6 +30,8 @@ class Track:
         label: what the curve is.
         limits: the ends of its vertical axis.
         log: whether that is logarithmic.
+        floor: a value that is drawn as a dashed line, or None.
+        floor_label: what it is.
 
     Raises:
         ValueError: when lengths disagree, places fall or leave [0, 1], or a value cannot be drawn.
@@ -40,6 +42,8 @@ class Track:
     label: str
     limits: tuple[float, float]
     log: bool = False
+    floor: float | None = None
+    floor_label: str = ""
 
     def __post_init__(self) -> None:
         """Check that the curve can be drawn."""
@@ -59,6 +63,8 @@ class Track:
             "label": self.label,
             "limits": [float(end) for end in self.limits],
             "log": self.log,
+            "floor": None if self.floor is None else float(self.floor),
+            "floor_label": self.floor_label,
             "u": buffer.add(f"{prefix}.u", self.u, "f32"),
             "values": buffer.add(f"{prefix}.values", self.values, "f32"),
         }

@@ -240,6 +240,7 @@ class Player {
     this.link = options.link;
     this.linkButton.hidden = !this.link;
     this.wish(options, "step", (step) => {
+      if (options.gentle && (this.playing || this.dragging)) return;
       this.pause(false);
       this.reportedStep = step;
       this.position = clamp(Math.round(step), 0, this.last);

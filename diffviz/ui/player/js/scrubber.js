@@ -234,7 +234,7 @@ class Scrubber {
   }
 
   // A line at each decade (or nice value) of an own track, with its number, and what the curve is.
-  drawOwnAxis(g, { label, limits, log }, palette) {
+  drawOwnAxis(g, { label, limits, log, floor, floor_label: floorLabel }, palette) {
     const [low, high] = limits;
     const decades = [1, 2, 5].flatMap((m) => [-4, -3, -2, -1, 0, 1, 2].map((p) => m * 10 ** p));
     const inside = decades.filter((v) => v > low * 1.05 && v < high * 0.98);
@@ -251,6 +251,20 @@ class Scrubber {
     g.textBaseline = "top";
     g.fillStyle = palette.css.muted;
     g.fillText(label, this.x(1) - 34, 0);
+    if (floor === null) return;
+    const y = this.y(log ? Math.log10(floor) : floor);
+    g.setLineDash([5, 4]);
+    strokeSegment(g, this.x(0), y, this.x(1), y, palette.css.exact, 1.5);
+    g.setLineDash([]);
+    const below = y < this.height - TRACK_PAD.bottom - 15;
+    g.textAlign = "right";
+    g.textBaseline = below ? "top" : "bottom";
+    g.lineWidth = 4;
+    g.strokeStyle = palette.css.background;
+    const at = y + (below ? 3 : -3);
+    g.strokeText(floorLabel, this.x(1) - 4, at);
+    g.fillStyle = palette.css.exact;
+    g.fillText(floorLabel, this.x(1) - 4, at);
   }
 
   // One stem per stop, from the floor to the curve; a tick below the floor where they are dense.
