@@ -22,6 +22,11 @@ _CSS = """
 .st-key-arena_table :is(th, td) {padding-top: 0.28rem; padding-bottom: 0.28rem;}
 .st-key-arena_table :is(th, td):nth-child(n + 3) {font-variant-numeric: tabular-nums;}
 .st-key-arena_table tr:last-child td {border-top-width: 2px;}
+.st-key-arena_table td:nth-child(4) {white-space: nowrap;}
+@media (max-width: 640px) {
+  [data-testid="stLayoutWrapper"]:has(> .st-key-page_header) {order: -2;}
+  [data-testid="stLayoutWrapper"]:has(> .st-key-arena_picture) {order: -1;}
+}
 </style>
 """
 st.html(_CSS)
@@ -36,7 +41,8 @@ def show(data: DataConfig) -> None:
         entrants, told = arena_controls.choose_contestants(data)
         align = arena_controls.choose_align()
         samples, seed = arena_controls.choose_run()
-    notes, picture, bar, under = st.container(), st.container(), st.empty(), st.container()
+    notes, picture, bar = st.container(), st.container(key="arena_picture"), st.empty()
+    under = st.container()
     with notes:
         for note in told:
             st.info(note, icon=":material/info:")

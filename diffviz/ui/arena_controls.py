@@ -187,13 +187,13 @@ def resolve(pick: Pick, data: DataConfig) -> tuple[Contestant, str | None]:
 def _trained(word: str, data: DataConfig) -> tuple[ModelConfig | None, str | None]:
     model = models.shipped(data) if word == "learned" else _own(word, data)
     if model is None and word == "learned":
-        return None, f"no trained network ships for {data.title}"
+        return None, f"No trained network ships for {data.title}."
     if model is None:
-        return None, "that network of yours is not in this session (train or load it on Training)"
+        return None, "That network is not in this session: train or load it on the Training page."
     try:
         models.checkpoint(model)
     except (CheckpointError, ValueError) as error:
-        return None, links.plain(str(error).rstrip("."))
+        return None, links.plain(str(error))
     return model, None
 
 
@@ -224,7 +224,7 @@ def choose_contestants(data: DataConfig) -> tuple[tuple[tuple[str, Contestant], 
         entrants.append((letter, who))
         _card(letter, pick, who, titles, removable=len(picks) > 2)
         if why is not None:
-            notes.append(f"{letter} asks for a trained denoiser, but {why}: the exact one acts.")
+            notes.append(f"{letter} asks for a trained denoiser; the exact one acts. {why}")
         if who.steps < pick.steps:
             notes.append(f"{letter} asks for {pick.steps} steps; this schedule has {who.steps}.")
     if len(picks) < len(LETTERS):

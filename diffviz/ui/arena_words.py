@@ -36,7 +36,7 @@ def table(result: Result) -> str:
         lines.append(
             _line(
                 [
-                    f"**{letter}**&ensp;{who.title}, {_where(who)}",
+                    f"**{letter}**&ensp;{who.title} · {_where(who)}",
                     theme.badge(who.badge),
                     f"{quality.evaluations:,}",
                     _time(quality.seconds),
@@ -83,7 +83,7 @@ def about_found(config: ChartConfig, found: Found) -> str:
 
 
 def _how(schedule: str, spacing: str) -> str:
-    return f"{SCHEDULE_TEXT[schedule].title} path, {SPACING_TEXT[spacing].title.lower()} stops"
+    return f"path {SCHEDULE_TEXT[schedule].title}, stops {SPACING_TEXT[spacing].title}"
 
 
 def _runs(n: int) -> str:
@@ -91,7 +91,7 @@ def _runs(n: int) -> str:
 
 
 def _where(who: Contestant) -> str:
-    return f"{SPACING_TEXT[who.spacing].title.lower()} on {SCHEDULE_TEXT[who.schedule].title}"
+    return f"{SPACING_TEXT[who.spacing].title} · {SCHEDULE_TEXT[who.schedule].title}"
 
 
 def _line(cells: Sequence[str]) -> str:

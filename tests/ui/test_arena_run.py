@@ -120,7 +120,7 @@ def test_the_table_tells_cost_floor_and_the_best() -> None:
     assert [q.end_point is None for _, _, q in result.finishes] == [True, False, False, False]
     told = table(result).splitlines()
     assert len(told) == 2 + 4 + 1
-    assert "DDPM, 4 steps, quadratic on Rectified flow" in told[2]
+    assert "DDPM, 4 steps · Quadratic · Rectified flow" in told[2]
     assert told[-1].startswith("| Fresh data (the floor)")
     best = min(result.finishes, key=lambda f: f[2].sliced_wasserstein)
     row = told[2 + list(LETTERS).index(best[0])]
@@ -198,7 +198,7 @@ def test_what_cannot_race_is_said_and_the_rest_counts(word: str, instead: Pick, 
 def test_a_denoiser_that_is_not_there_is_said_and_the_exact_one_acts() -> None:
     who, why = resolve(Pick(model="learned"), DataConfig("text", text="hi"))
     assert who.model is None
-    assert why == "no trained network ships for Text"
+    assert why == "No trained network ships for Text."
     who, why = resolve(Pick(model="own-123"), GRID)
     assert who.model is None
     assert why is not None
