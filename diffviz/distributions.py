@@ -277,6 +277,7 @@ class Smoothed:
             raise ValueError(f"the width of the bells must be above 0, got {width:g}")
         self._empirical = Empirical(points, labels)
         self.points, self.width, self.labels = points, width, labels
+        self._classes: dict[int, Empirical] = {}
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (n, D) samples."""
@@ -297,8 +298,20 @@ class Smoothed:
         """Return E[x_0 | x_t], (B, D); the arguments are those of ``GaussianMixture``."""
         alpha, sigma = _column(alpha, x_t), _column(sigma, x_t)
         variance = alpha**2 * self.width**2 + sigma**2
-        own = self._empirical.posterior_mean(x_t, alpha, variance.sqrt(), label)
+        points, left = self._empirical, label
+        if isinstance(label, int) and self.labels is not None:
+            points, left = self._of(label, self.labels), None  # fewer points to ask
+        own = points.posterior_mean(x_t, alpha, variance.sqrt(), left)
         return sigma**2 / variance * own + alpha * self.width**2 / variance * x_t
+
+    def _of(self, label: int, labels: Tensor) -> Empirical:
+        """The points of one class."""
+        if label not in self._classes:
+            of = labels == label
+            if not bool(of.any()):
+                raise ValueError(f"no point has the label {label}")
+            self._classes[label] = Empirical(self.points[of])
+        return self._classes[label]
 
 
 def _scaled_square_distances(x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from diffviz.ui.waiting import wait_for
 
 theme.header(
     "Guidance",
-    "Ask for a class and push: samples flee the other classes, and miss what was promised.",
+    "Ask for a class and push: samples flee the other classes, and mostly miss what was promised.",
 )
 
 _CSS = """

@@ -191,13 +191,15 @@ def test_smoothed_points_are_a_mixture_with_a_bell_at_each(generator: torch.Gene
     x = torch.randn(9, 2, generator=generator, dtype=float64)
     assert_close(smoothed.log_prob(x), mixture.log_prob(x))
     for alpha, sigma in ((0.8, 0.6), (1.0, 1e-3), (0.0, 1.0)):
-        for label in (None, 1):
+        for label in (None, 1, torch.tensor([0, 1, 2] * 3)):
             assert_close(
                 smoothed.posterior_mean(x, alpha, sigma, label),
                 mixture.posterior_mean(x, alpha, sigma, label),
             )
         assert_close(smoothed.marginal(alpha, sigma).stds, mixture.marginal(alpha, sigma).stds)
     assert_close(smoothed.posterior_mean(x, 0.5, 0.0), x / 0.5)
+    with pytest.raises(ValueError, match="no point has the label"):
+        smoothed.posterior_mean(x, 0.5, 0.5, 7)
     drawn = smoothed.sample(20_000, generator)
     assert_close(drawn.mean(0), points.mean(0), rtol=0, atol=0.03)
     with pytest.raises(ValueError, match="above 0"):

@@ -18,6 +18,7 @@ __all__ = ["distance_chart", "share_chart", "two_densities"]
 
 _GAP = 0.06
 _STOPS = 16
+_ROOM = 0.25  # above this there is room for words below a line
 
 
 def two_densities(
@@ -92,7 +93,9 @@ def distance_chart(
     top = 1.15 * max([m.distance for m in found] + [now.distance])
     _mark(figure, now.scale, now.distance, top, colors)
     figure.update_yaxes(range=[0, top], title="SW₂ to the promise")
-    _label(figure, w[-1], floor[-1], "exact draws", colors.noise)
+    near = found[-1].distance < floor[-1] + 0.15 * top
+    height = max(floor[-1], found[-1].distance) if near else floor[-1]
+    _label(figure, w[-1], height, "exact draws", colors.noise)
     return figure
 
 
@@ -101,10 +104,11 @@ def share_chart(found: Sequence[Measures], now: Measures, colors: Palette) -> go
     figure = _over_scales()
     w = [m.scale for m in found]
     lines = (
-        ("width of the samples", [m.spread for m in found], colors.path, "dot", "below"),
-        ("share p(c | x₀)", [m.share for m in found], colors.data, "solid", "above"),
+        ("width of the samples", [m.spread for m in found], colors.path, "dot"),
+        ("share p(c | x₀)", [m.share for m in found], colors.data, "solid"),
     )
-    for name, values, color, dash, side in lines:
+    lowest = min(values[-1] for _, values, _, _ in lines)
+    for name, values, color, dash in lines:
         figure.add_scatter(
             x=w,
             y=values,
@@ -113,7 +117,7 @@ def share_chart(found: Sequence[Measures], now: Measures, colors: Palette) -> go
             name=name,
             hovertemplate="%{y:.2f}",
         )
-        _label(figure, w[-1], values[-1], name, color, below=side == "below")
+        _label(figure, w[-1], values[-1], name, color, below=_ROOM < values[-1] == lowest)
     _mark(figure, now.scale, now.spread, 1.3, colors)
     figure.update_yaxes(range=[0, 1.3], title="relative to the class", dtick=0.5)
     return figure

@@ -190,7 +190,8 @@ def run(setting: Setting, scale: float, _watch: Watch = ignore) -> Run:
     """Run it at one scale, from the same starting noise at every scale."""
     schedule, kept = setting.schedule.build(), set(setting.stops.kept())
     grid = setting.sampler.grid(schedule)
-    denoiser = _guided(setting, scale, _asked(setting, setting.samples))
+    label = _asked(setting, setting.samples) if setting.label is None else setting.label
+    denoiser = _guided(setting, scale, label)
     generator = torch.Generator().manual_seed(setting.sampler.seed)
     x_1 = torch.randn(setting.samples, 2, generator=generator)
     x_1 *= schedule.prior_std(grid[0].item())

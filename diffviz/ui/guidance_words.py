@@ -49,7 +49,7 @@ def about_run(setting: Setting, made: Shown, now: Measures, plain: Measures) -> 
         f"At **w = {now.scale:g}** the exact classifier gives {title_of(setting)} a share of "
         f"**{now.share:.0%}** in the samples (w = 1: {plain.share:.0%}). {width}. "
         f"{_verdict(now)} The guided run took {made.guided.evaluations:,} evaluations"
-        f"{'' if now.scale in (0, 1) else ', two a step'}. "
+        f"{'' if now.scale in (0, 1) else ', two for each guided answer'}. "
         "A sample's colour is the class that it ends in."
     )
 
@@ -75,7 +75,7 @@ def about_target(setting: Setting) -> str:
         else "All three fields are the network's; target and classifier are exact."
     )
     return (
-        "**Why it misses.** At each noise level the guided score is the slope of "
+        "**Why samples can miss it.** At each noise level the guided score is the slope of "
         "pₜ(x) pₜ(c|x)ʷ, drawn behind the samples. But those densities are not the target "
         "p(x) p(c|x)ʷ with noise added, unless w is 0 or 1, so following them does not lead to it "
         "([Bradley and Nakkiran 2024](https://arxiv.org/abs/2408.09000)). While there is much "

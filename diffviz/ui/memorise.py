@@ -136,7 +136,7 @@ def _choose_size() -> int:
             SIZES,
             format_func=lambda k: f"{k:,}",
             key=key,
-            width=420,
+            width=340,
         ),
     )
     controls.complain("points")

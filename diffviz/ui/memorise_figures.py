@@ -87,7 +87,7 @@ def _words(
         return
     end = max(found)
     _label(figure, end, 1.0, "exact denoiser", colors.exact, "y", below=True)
-    _label(figure, end, found[end].distance_fresh, "fresh draws", colors.noise, "y2")
+    _label(figure, end, found[end].distance_fresh, "fresh draws", colors.noise, "y2", below=True)
     steep = min(found.values(), key=lambda f: abs(f.copies - 0.6))
     _label(figure, steep.n, min(steep.copies, 0.8), "network", colors.learned, "y", after=True)
 

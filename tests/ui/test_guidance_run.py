@@ -143,7 +143,7 @@ def test_charts_and_words_say_what_was_measured() -> None:
     assert "**99%**" in words
     assert "**50%** as wide" in words
     assert "**not** what was promised" in words
-    assert "24 evaluations, two a step" in words
+    assert "24 evaluations, two for each guided answer" in words
     kept = guidance_words.about_run(small(), made, plain, plain)
     assert "They are what was promised" in kept
     assert "no badge" in guidance_words.about_target(small())
