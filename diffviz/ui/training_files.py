@@ -27,28 +27,17 @@ def read(files: Sequence[tuple[str, bytes]]) -> Checkpoint:
     """Read the two files of a model.
 
     Args:
-        files: name and content of each.
+        files: name and content of each; of two files of one kind the last one counts.
 
     Raises:
         CheckpointError: if they are not the two files of a model of points in the plane.
     """
-    by_end: dict[str, bytes] = {}
-    for name, content in files:
-        end = name.lower().rpartition(".")[2]
-        if end in by_end:
-            raise CheckpointError(
-                f"Two files end in .{end}: a model is one .safetensors and one .json file. Remove "
-                "one of them."
-            )
-        by_end[end] = content
-    for end, what in (("safetensors", "weights"), ("json", "card")):
+    by_end = {name.lower().rpartition(".")[2]: content for name, content in files}
+    for end, what in (("safetensors", "weights are"), ("json", "card is")):
         if end not in by_end:
             raise CheckpointError(
-                f"The {what} are missing: a model is two files that were saved together, choose "
-                f"the .{end} file too."
-                if what == "weights"
-                else "The card is missing: a model is two files that were saved together, choose "
-                "the .json file too."
+                f"The {what} missing: a model is two files that were saved together. Choose the "
+                f".{end} file too."
             )
     found = loads(by_end["safetensors"], by_end["json"])
     module = found.denoiser.module
@@ -61,7 +50,8 @@ def read(files: Sequence[tuple[str, bytes]]) -> Checkpoint:
 
 def load(data: DataConfig) -> None:
     """Draw the upload of a model; what is wrong with the files is said below it."""
-    with st.popover("Load", icon=":material/upload:", help="A model that was saved here"):
+    with st.popover("Load", icon=":material/upload:"):
+        _say_trouble()
         st.file_uploader(
             "The two files of a model (.safetensors and .json)",
             ["safetensors", "json"],
@@ -71,7 +61,6 @@ def load(data: DataConfig) -> None:
             args=(data,),
             width=360,
         )
-        _say_trouble()
 
 
 def _say_trouble() -> None:
@@ -92,7 +81,7 @@ def _take(data: DataConfig) -> None:
     except CheckpointError as error:
         st.session_state[_TROUBLE] = str(error)
         return
-    name = files[0].name.rpartition(".")[0][:_LONGEST_NAME]
+    name = files[-1].name.rpartition(".")[0][:_LONGEST_NAME]
     model = models.keep(found, None, f"{name} (loaded)")
     st.session_state[_LOADED] = model, data
 
@@ -111,7 +100,7 @@ def forget() -> None:
 def save(model: ModelConfig, name: str) -> None:
     """Draw the two buttons that save a model."""
     weights, card = _dumped(model)
-    with st.popover("Save", icon=":material/download:", help="The model as two files"):
+    with st.popover("Save", icon=":material/download:"):
         st.download_button(
             "Weights (safetensors)",
             weights,

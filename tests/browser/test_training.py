@@ -16,7 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 Open = Callable[..., Page]
 SMALL: dict[str, object] = {"n": 500, "width": 16, "depth": 1, "batch": 32}
-LONG: dict[str, object] = {"n": 500, "train_steps": 20_000}
+LONG: dict[str, object] = {"n": 500, "width": 64, "depth": 2, "train_steps": 20_000}
 
 expect.set_options(timeout=30_000)
 
@@ -56,7 +56,7 @@ def player(page: Page, what: str) -> Any:
     return page.locator(".dvz").evaluate(f"(e) => e.__diffviz.{what}")
 
 
-def until(page: Page, true: Callable[[], bool], timeout: float = 40) -> None:
+def until(page: Page, true: Callable[[], bool], timeout: float = 90) -> None:
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end, status(page).inner_text()
@@ -195,7 +195,7 @@ def test_sessions_share_the_machine_and_a_closed_tab_gives_its_place_away(
     closed = time.monotonic()
     expect(status(waiting)).not_to_contain_text("in the queue", timeout=20_000)
     assert time.monotonic() - closed < 10
-    expect(status(waiting)).to_contain_text("Trained to step 100", timeout=60_000)
+    expect(status(waiting)).to_contain_text(re.compile("to go|Trained to"), timeout=60_000)
     no_trouble(waiting, serve)
 
 
@@ -216,17 +216,9 @@ def test_divergence_and_bad_files_are_told_and_nothing_is_lost(
     told = page.get_by_test_id("stPopoverBody")
     expect(told).to_contain_text("Python pickle")
     expect(status(page)).to_contain_text("lower the learning rate")
-    upload_again(page, wait_idle)
     cut = tmp_path / "cut.safetensors"
     cut.write_bytes(weights.read_bytes()[:1000])
     upload(page, [cut, card])
     expect(told).to_contain_text("not a complete safetensors file")
     ready(page)
     no_trouble(page, serve)
-
-
-def upload_again(page: Page, wait_idle: Any) -> None:
-    """Take away what was uploaded."""
-    while page.get_by_test_id("stFileUploaderDeleteBtn").count():
-        page.get_by_test_id("stFileUploaderDeleteBtn").first.get_by_role("button").click()
-        wait_idle(page)
