@@ -37,6 +37,7 @@ def train(corner: DeltaGenerator) -> None:
     now = Now.of(data)
     with corner:
         level = training_controls.choose_level(now.training)
+    training_controls.complain()
     st.fragment(show, run_every=training_job.POLL if now.going else None)(data, level, now)
     theme.questions(
         [

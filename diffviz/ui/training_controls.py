@@ -25,6 +25,7 @@ __all__ = [
     "choose_level",
     "choose_mode",
     "choose_training",
+    "complain",
     "data_query",
 ]
 
@@ -88,14 +89,16 @@ def choose_training(data: DataConfig) -> TrainingConfig:
             network = _network(data)
         with right:
             train = _optimisation(TrainConfig(target, weighting, ot_pairing=pairing))
-    links.complaints("target", "train_steps", "lr", *_FOLDED)
     return TrainingConfig(data, ScheduleConfig(path), replace(train, steps=steps, lr=lr), network)
 
 
-_FOLDED = (
-    *("path", "weighting", "ot", "width", "depth", "precondition", "with_labels"),
-    *("optimiser", "lr_schedule", "batch", "ema", "train_seed"),
-)
+def complain() -> None:
+    """Say what the address asked of this page's controls that could not be had."""
+    links.complaints(
+        *("target", "train_steps", "lr", "level"),
+        *("path", "weighting", "ot", "width", "depth", "precondition", "with_labels"),
+        *("optimiser", "lr_schedule", "batch", "ema", "train_seed"),
+    )
 
 
 def _loss(target: str) -> tuple[str, str, bool]:
@@ -161,7 +164,6 @@ def choose_level(shown: bool) -> int:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         st.markdown("Score at noise level", width="content")
         chosen = _segments(parameter, words, "Score at noise level", quiet=True)
-    links.complaints("level")
     return list(words).index(chosen)
 
 

@@ -87,6 +87,9 @@ def replay(run: TrainingRun, snapshots: Sequence[Snapshot], pace: Pace) -> bytes
             run.exact[pace.level][None],
             compared,
             run.config.data,
+            " Paired noise: the learned one is not the score."
+            if run.config.train.ot_pairing
+            else "",
         ),
     ]
     return encode(
@@ -278,7 +281,11 @@ def _cloud(data: DataConfig) -> NDArray[np.float32]:
 
 
 def _fields(
-    title: str, exact: NDArray[np.float32], compared: Sequence[Compared], data: DataConfig
+    title: str,
+    exact: NDArray[np.float32],
+    compared: Sequence[Compared],
+    data: DataConfig,
+    also: str = "",
 ) -> Fields:
     """Two fields over the error between them."""
     return Fields(
@@ -289,5 +296,5 @@ def _fields(
         _ERROR_PEAK,
         stage.LIMITS,
         error_label="error",
-        note=f"Exact: of {exact_for(data)}.",
+        note=f"Exact: of {exact_for(data)}.{also}",
     )

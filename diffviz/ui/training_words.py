@@ -16,8 +16,8 @@ from diffviz.ui.training_run import TrainingRun
 __all__ = ["LATER", "about_model", "about_run", "metrics_html", "progress"]
 
 LATER = (
-    "When it ends it is measured against new data: sliced Wasserstein-2, energy distance, MMD and "
-    "likelihood."
+    "At the end of a training its model is measured here, against new data: sliced Wasserstein-2, "
+    "energy distance, MMD and likelihood."
 )
 """What is said in place of measures that are not there yet."""
 
@@ -92,7 +92,12 @@ def about_run(job: Job[TrainingRun]) -> str:
     }.get(job.status, f"**Stopped at {at}**, before it was measured.")
     if run.diverged:
         start = f"**Training broke off**; this is the model of {at}."
-    return f"{start}{_rates(run)} Play the training again, or drag along the loss."
+    paired = (
+        " Its noise was paired with the data, so its arrows are not the score: only ODE samplers "
+        "may use it."
+    )
+    also = paired if config.train.ot_pairing else ""
+    return f"{start}{_rates(run)}{also} Play the training again, or drag along the loss."
 
 
 def _rates(run: TrainingRun) -> str:
