@@ -113,7 +113,8 @@ def _draw(
         alt=f"{METRICS[metric]} of every sampler against the number of evaluations",
         height=HEIGHT,
     )
-    st.caption(words)
+    kinds = {row.denoiser for row in rows if row.sampler}
+    st.caption(f"{arena_words.about_lines(sorted(kinds))} {words}")
 
 
 def _marks(metric: str, result: Result) -> list[Mark]:

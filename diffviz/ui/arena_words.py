@@ -12,7 +12,7 @@ from diffviz.ui.arena_measure import ChartConfig, Found
 from diffviz.ui.arena_run import Contestant, Race, RaceConfig, Result
 from diffviz.ui.configs import SCHEDULE_TEXT, SPACING_TEXT, text_of
 
-__all__ = ["about_found", "about_race", "about_shipped", "table"]
+__all__ = ["about_found", "about_lines", "about_race", "about_shipped", "table"]
 
 _UNITS = {
     "sliced_wasserstein": "Sliced W₂",
@@ -59,6 +59,21 @@ def about_race(config: RaceConfig, race: Race) -> str:
         "the distance to where the denoiser's own ODE ends: discretisation error alone, for "
         "samplers without noise."
     )
+
+
+def about_lines(denoisers: Sequence[str]) -> str:
+    """What the lines of the chart stand for, with a badge for each denoiser."""
+    lines = {
+        "exact": f"{theme.badge('exact')} solid",
+        "learned": f"{theme.badge('learned')} dashed",
+    }
+    kinds = [words for name, words in lines.items() if name in denoisers]
+    gap = (
+        " Where a dashed line ends above its solid one, the rest is the model's error."
+        if len(kinds) > 1
+        else ""
+    )
+    return f"{', '.join(kinds)}; hollow dots: samplers that add noise.{gap}"
 
 
 def about_shipped(data: str, sweep: SweepConfig, wanted: str) -> str:
