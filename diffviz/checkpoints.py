@@ -128,7 +128,8 @@ def save(
         dtype: of the numbers in the file: float16 halves it, and is read as float32 again.
 
     Raises:
-        CheckpointError: if it is not such a network, or its path has no name to write down.
+        CheckpointError: if it is not such a network, its path has no name to write down, or a
+            weight has no finite value in the file.
     """
     weights, text = dumps(denoiser, card, dtype=dtype)
     files = _pair(path)
@@ -149,6 +150,11 @@ def dumps(
     state = {
         name: tensor.detach().to(dtype).clone() for name, tensor in module.state_dict().items()
     }
+    if not all(bool(part.isfinite().all()) for part in state.values()):
+        raise CheckpointError(
+            f"a weight is no finite number as {str(dtype).removeprefix('torch.')}: such a file "
+            "could not be read again"
+        )
     weights = safetensors.torch.save(state)
     fields = {
         "format": _FORMAT,

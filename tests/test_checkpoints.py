@@ -352,6 +352,15 @@ def test_only_networks_for_points_on_known_paths_are_saved() -> None:
         dumps(network(Mine()), CARD)
 
 
+def test_weights_that_half_precision_cannot_hold_are_not_written() -> None:
+    large = network()
+    with torch.no_grad():
+        next(large.module.parameters()).fill_(1e5)
+    with pytest.raises(CheckpointError, match="float16"):
+        dumps(large, CARD, dtype=torch.float16)
+    assert dumps(large, CARD)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"metrics": {"a": float("nan")}}, {"seed": -1}, {"data": "x" * 5000}]
 )
