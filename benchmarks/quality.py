@@ -14,7 +14,8 @@ Usage: python benchmarks/quality.py [--svg docs/quality.svg] [--json diffviz/ass
            [--data grid25] [--schedule rectified_flow] [--spacing quadratic] [--exact-only]
            [--samples 4000] [--seeds 3]
 
-The two denoisers are measured side by side, a core each.  The last line of what is printed is one JSON object.
+The two denoisers are measured side by side, a core each.  The last line of what is printed is one
+JSON object.
 """
 
 from __future__ import annotations
