@@ -53,11 +53,11 @@ def about_race(config: RaceConfig, race: Race) -> str:
     """What the panels and the table show."""
     shown = f", of which {race.shown:,} are drawn" if race.shown < config.samples else ""
     return (
-        f"{_CALLS_AS[config.align]}; nothing is interpolated between stops. "
+        f"{_CALLS_AS[config.align]}; between two frames the player only slides. "
         f"{config.samples:,} samples each{shown}, from the same noise, against as many fresh "
-        f"points of {config.data.title}: less is better, **bold** is best. The end-point error is "
-        "the distance to where the denoiser's own ODE ends: discretisation error alone, for "
-        "samplers without noise."
+        f"points of {config.data.title}: less is better, **bold** is best, and the floor is what a "
+        "perfect sampler would measure. The end-point error is the distance to where the "
+        "denoiser's own ODE ends: discretisation error alone, for samplers without noise."
     )
 
 
