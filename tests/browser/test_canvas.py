@@ -224,7 +224,10 @@ def test_ink_has_the_color_of_data(
     expect(sheet(page)).to_be_visible(timeout=WAIT)
     draw(page, [(0.0, 0.5)])
     drawn(page, "drawing 1")
-    color = sheet(page).evaluate(
-        "c => [...c.getContext('2d').getImageData(c.width / 2, c.height / 4, 1, 1).data]"
+    page.wait_for_function(
+        """([c, ink]) => {
+          const at = c.getContext("2d").getImageData(c.width / 2, c.height / 4, 1, 1).data;
+          return [...at].join() === ink.join();
+        }""",
+        arg=[sheet(page).element_handle(), [*ink, 255]],
     )
-    assert color == [*ink, 255]

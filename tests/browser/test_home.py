@@ -56,7 +56,9 @@ def test_it_waits_for_those_who_want_less_motion(home: Any) -> None:
 
 def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
     page = home()
-    for link in ("Forward", "Schedules", "Reverse", "Training", "Guidance", "Arena"):
+    links = page.locator(".st-key-home_cards a")
+    expect(links).to_have_count(6)
+    for link in ("Schedules", "Arena"):
         page.locator(".st-key-home_cards").get_by_role("link", name=link).click()
         title = page.get_by_role("heading", level=1, name=link)
         title.wait_for(timeout=20_000)

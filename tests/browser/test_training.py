@@ -89,7 +89,7 @@ def test_it_starts_trained_and_a_training_can_be_steered(
     button(page, "Train from scratch").click()
     expect(status(page)).to_contain_text("to go", timeout=60_000)
     until(page, lambda: frames(page) >= 3)
-    assert player(page, "frame") == player(page, "frames") - 1
+    until(page, lambda: player(page, "frame") == player(page, "frames") - 1)
 
     button(page, "Pause").click()
     expect(status(page)).to_contain_text("paused")
@@ -105,6 +105,8 @@ def test_it_starts_trained_and_a_training_can_be_steered(
     page.keyboard.press("ArrowLeft")
     expect(status(page)).to_contain_text("learning rate 0.002")
     expect(page).to_have_url(re.compile("lr=0.002"))
+    held = share(page)
+    until(page, lambda: share(page) > held + 100)
 
     button(page, "Stop").click()
     expect(status(page)).to_contain_text("Trained to step", timeout=60_000)
