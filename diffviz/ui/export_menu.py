@@ -37,7 +37,16 @@ def export_menu(buffer: bytes, title: str, run: RunConfig | None = None) -> None
     """
     stem = "diffviz-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     colors = theme.palette()
-    with st.popover("Export", icon=":material/download:", help="Take this run away as a file"):
+    menu = st.popover(
+        "Export",
+        icon=":material/download:",
+        help="Take this run away as a file",
+        key="export",
+        on_change="rerun",
+    )
+    if not menu.open:  # its buttons would slow down every new picture
+        return
+    with menu:
         page = partial(standalone, buffer, title, "Made with diffviz.")
         _button("Web page (HTML)", page, f"{stem}.html", "text/html", "html", _WEB)
         if read_header(buffer)["panels"][0]["kind"] in ("points", "images"):
