@@ -19,6 +19,7 @@ badge = theme.header(
     "Noise becomes data: each step asks what the clean sample would be, and goes a little there.",
 )
 
+_SHOWN = "_reverse_shown"  # the run that is on the page now
 _CSS = """
 <style>
 /* The data and what denoises share one row that wraps. */
@@ -74,8 +75,7 @@ def show(data: DataConfig, acting: Acting) -> None:
         with move:
             tell_moved(run, made, own)
     left.markdown(reverse_words.about_run(run, made, acting.about))
-    with left:
-        export_menu(made.buffer, f"{run.data.title} from noise by {run.sampler.title}", run)
+    st.session_state[_SHOWN] = run
     if run.data.kind == "image":
         left.html(reverse_words.pairs_html(run, made))
     if run.model is None:
@@ -107,7 +107,15 @@ def tell_moved(run: RunConfig, made: Shown, own: Shown) -> None:
         )
 
 
+@st.fragment
+def export() -> None:
+    """Offer what is shown as files; apart, so that a new picture need not wait for it."""
+    run: RunConfig = st.session_state[_SHOWN]
+    export_menu(shown(run).buffer, f"{run.data.title} from noise by {run.sampler.title}", run)
+
+
 show(data, acting)
+export()
 
 theme.questions(
     [
