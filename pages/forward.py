@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui import controls, forward_run, gauge, links, theme
+from diffviz.ui import controls, forward_run, gauge, links, theme, widgets
 from diffviz.ui.export_menu import export_menu
 from diffviz.ui.forward_place import find_place, keep_place
 from diffviz.ui.player import player
@@ -44,16 +44,7 @@ st.html(_CSS)
 def choose_way() -> forward_run.Way:
     """Draw the switch between the two ways to noise."""
     parameter = links.choice("how", "walk", forward_run.WAYS)
-    way = links.bound(
-        parameter,
-        lambda key: st.segmented_control(
-            "How noise is added",
-            list(forward_run.WAYS),
-            format_func=forward_run.WAYS.__getitem__,
-            required=True,
-            key=key,
-        ),
-    )
+    way = widgets.segments("How noise is added", parameter, forward_run.WAYS)
     links.complaints(parameter.key)
     return "jump" if way == "jump" else "walk"
 

@@ -20,7 +20,7 @@ from diffviz.datasets import MIXTURES
 from diffviz.grids import SPACINGS
 from diffviz.samplers import SAMPLERS
 from diffviz.schedules import SCHEDULES
-from diffviz.ui import controls, links, models
+from diffviz.ui import controls, links, models, widgets
 from diffviz.ui.arena_measure import ChartConfig
 from diffviz.ui.arena_run import Align, Contestant, RaceConfig, affordable
 from diffviz.ui.configs import (
@@ -323,17 +323,7 @@ def _add() -> None:
 def choose_align() -> Align:
     """Draw the switch between the two common clocks."""
     parameter = links.choice("align", "noise", ALIGN)
-    chosen = links.bound(
-        parameter,
-        lambda key: st.segmented_control(
-            "One frame is one",
-            list(ALIGN),
-            format_func=ALIGN.__getitem__,
-            required=True,
-            key=key,
-            help=_ALIGN_HELP,
-        ),
-    )
+    chosen = widgets.segments("One frame is one", parameter, ALIGN, help=_ALIGN_HELP)
     controls.complain("align")
     return cast(Align, chosen)
 
@@ -375,24 +365,25 @@ def afford(race: RaceConfig) -> RaceConfig:
 def choose_chart(data: DataConfig) -> tuple[ChartConfig, str]:
     """Draw the choices of the chart; returns what it measures and the metric it shows."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        metric = _segments("metric", "Distance", "sliced_wasserstein", _METRIC_TITLES)
+        metrics = links.choice("metric", "sliced_wasserstein", _METRIC_TITLES)
+        metric = widgets.segments("Distance", metrics, _METRIC_TITLES)
         networks = {w: t for w, t in model_titles(data).items() if w not in ("exact", "points")}
-        which = _segments("of", "Denoiser", "both" if networks else "exact", _which(networks))
+        offered = _which(networks)
+        parameter = links.choice("of", "both" if networks else "exact", offered)
+        which = widgets.segments("Denoiser", parameter, offered)
         with st.popover("More", icon=":material/tune:", help="What the chart measures"):
             word = next(iter(networks), "learned")
             if len(networks) > 1:
-                word = _menu("net", "Network", word, networks)
-            schedule = _menu(
-                "chart_schedule",
+                word = widgets.menu("Network", links.choice("net", word, networks), networks)
+            schedule = widgets.menu(
                 "Schedule",
-                "rectified_flow",
-                {name: text.title for name, text in SCHEDULE_TEXT.items()},
+                links.choice("chart_schedule", "rectified_flow", SCHEDULE_TEXT),
+                widgets.titles(SCHEDULE_TEXT),
             )
-            spacing = _menu(
-                "chart_spacing",
+            spacing = widgets.menu(
                 "Spacing",
-                "quadratic",
-                {name: text.title for name, text in SPACING_TEXT.items()},
+                links.choice("chart_spacing", "quadratic", SPACING_TEXT),
+                widgets.titles(SPACING_TEXT),
             )
             samples = _number("chart_samples", "Samples of each run", 2000, 250, 5000, 250)
             seeds = _number("seeds", "Runs of each kind (seeds)", 3, 1, 10, 1)
@@ -416,22 +407,6 @@ _METRIC_TITLES = {
     "mmd": "MMD",
     "end_point": "End points",
 }
-
-
-def _segments(key: str, label: str, default: str, titles: Mapping[str, str]) -> str:
-    return links.bound(
-        links.choice(key, default, titles),
-        lambda slot: st.segmented_control(
-            label, list(titles), format_func=titles.__getitem__, required=True, key=slot
-        ),
-    )
-
-
-def _menu(key: str, label: str, default: str, titles: Mapping[str, str]) -> str:
-    return links.bound(
-        links.choice(key, default, titles),
-        lambda slot: st.selectbox(label, list(titles), format_func=titles.__getitem__, key=slot),
-    )
 
 
 def _number(key: str, label: str, default: int, low: int, high: int, step: int) -> int:

@@ -23,7 +23,7 @@ from diffviz.grids import SPACINGS
 from diffviz.images import IMAGE_INFO
 from diffviz.samplers import SAMPLERS
 from diffviz.schedules import SCHEDULES, DiscreteVP
-from diffviz.ui import links
+from diffviz.ui import links, widgets
 from diffviz.ui.canvas import decode_points, draw_points, encode_points
 from diffviz.ui.configs import (
     CURVE,
@@ -44,7 +44,6 @@ from diffviz.ui.configs import (
     Picture,
     SamplerConfig,
     ScheduleConfig,
-    Text,
     kind_of,
     parse_curve,
     show_curve,
@@ -318,8 +317,8 @@ def _count(name: str, n: int, images: int | None) -> int:
     if name in IMAGE_INFO:
         most = IMAGE_INFO[name].count
         parameter = links.whole("n", min(images or most, most), 1, most, of=name)
-        return _stops("How many images", parameter, (1, 10, 50, 100, 250, 500, 1000, most))
-    return _stops("How many points", links.whole("n", n, 1, MAX_POINTS), _POINT_STOPS)
+        return widgets.stops("How many images", parameter, (1, 10, 50, 100, 250, 500, 1000, most))
+    return widgets.stops("How many points", links.whole("n", n, 1, MAX_POINTS), _POINT_STOPS)
 
 
 def _checked(asked: DataConfig, last: DataConfig, trouble: str | None) -> DataConfig:
@@ -363,7 +362,8 @@ def choose_schedule(
     """
     parameter = links.choice("schedule", default, names or SCHEDULES)
     with _together():
-        name = _menu("Schedule (how fast noise comes in)", parameter, names, SCHEDULE_TEXT)
+        words = widgets.titles({name: SCHEDULE_TEXT[name] for name in names or SCHEDULES})
+        name = widgets.menu("Schedule (how fast noise comes in)", parameter, words)
         with st.popover("More", icon=":material/tune:", help="Parameters of the schedule"):
             asked = _schedule_knobs(name, T)
     keys = [knob.name for knob in SCHEDULE_KNOBS.get(name, ())]
@@ -387,7 +387,7 @@ def _schedule_knobs(name: str, T: int) -> ScheduleConfig:
     discrete = issubclass(SCHEDULES[name], DiscreteVP)
     zero_snr, length = False, T
     if discrete:
-        length = _stops("T (how many noisings)", links.whole("T", T, 2, MAX_T), _T_STOPS)
+        length = widgets.stops("T (how many noisings)", links.whole("T", T, 2, MAX_T), _T_STOPS)
         zero_snr = links.bound(
             links.flag("zsnr"),
             lambda key: st.toggle(
@@ -448,15 +448,15 @@ def choose_sampler(
     parameter = links.choice("sampler", default, names or SAMPLERS)
     counted = links.whole("steps", steps, 1, MAX_STEPS)
     with _together():
-        name = _menu("Sampler (how noise is undone)", parameter, names, SAMPLER_TEXT)
-        count = _stops("Steps", counted, (*_STEP_STOPS, MAX_STEPS))
+        words = widgets.titles({name: SAMPLER_TEXT[name] for name in names or SAMPLERS})
+        name = widgets.menu("Sampler (how noise is undone)", parameter, words)
+        count = widgets.stops("Steps", counted, (*_STEP_STOPS, MAX_STEPS))
         with st.popover("More", icon=":material/tune:", help="Parameters of the sampler"):
             st.markdown(SAMPLER_TEXT[name].sentence)
-            chosen = _menu(
+            chosen = widgets.menu(
                 "Spacing (where it stops)",
                 links.choice("spacing", spacing, SPACINGS),
-                None,
-                SPACING_TEXT,
+                widgets.titles(SPACING_TEXT),
             )
             st.caption(SPACING_TEXT[chosen].sentence)
             knobs = SAMPLER_KNOBS.get(name, ())
@@ -477,7 +477,7 @@ def choose_sampler(
 
 def _variable() -> str:
     parameter = links.choice("variable", "auto", VARIABLE_TEXT)
-    chosen = _menu("Integrated in", parameter, None, VARIABLE_TEXT)
+    chosen = widgets.menu("Integrated in", parameter, widgets.titles(VARIABLE_TEXT))
     st.caption(VARIABLE_TEXT[chosen].sentence)
     return chosen
 
@@ -502,31 +502,6 @@ def choose_seed(key: str = "seed", label: str = "Seed of the noise") -> int:
             on_click=lambda: links.assign(parameter, random.randrange(100_000)),
         )
     return seed
-
-
-def _menu(
-    label: str,
-    parameter: links.Parameter[str],
-    names: Sequence[str] | None,
-    text: dict[str, Text],
-) -> str:
-    def title(name: str) -> str:
-        return text[name].title if name in text else name
-
-    def draw(key: str) -> str | None:
-        return st.selectbox(label, list(names or text), format_func=title, key=key, width=235)
-
-    return links.bound(parameter, draw)
-
-
-def _stops(label: str, parameter: links.Parameter[int], stops: Sequence[int]) -> int:
-    """A slider over chosen stops; a value from the address that is none of them joins them."""
-    options = sorted({*stops, parameter.default, links.peek(parameter)})
-
-    def draw(key: str) -> int:
-        return st.select_slider(label, options, format_func=lambda k: f"{k:,}", key=key, width=220)
-
-    return links.bound(parameter, draw)
 
 
 def _knob(knob: Knob, owner: str) -> float:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from diffviz.checkpoints import CheckpointError
-from diffviz.ui import controls, links, models, theme
+from diffviz.ui import controls, links, models, theme, widgets
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.guidance_run import MAX_SCALE, Setting, affordable
 from diffviz.ui.guidance_words import class_name
@@ -83,17 +83,7 @@ def choose_scale() -> float:
 def choose_model(data: DataConfig) -> ModelConfig | None:
     """Draw the choice between the exact denoiser and the trained network of this set."""
     parameter = links.choice("denoiser", "exact", ANSWERS)
-    chosen = links.bound(
-        parameter,
-        lambda key: st.segmented_control(
-            "Denoiser",
-            list(ANSWERS),
-            format_func=ANSWERS.__getitem__,
-            required=True,
-            key=key,
-            help=_MODEL_HELP,
-        ),
-    )
+    chosen = widgets.segments("Denoiser", parameter, ANSWERS, help=_MODEL_HELP)
     controls.complain("denoiser")
     if chosen == "exact":
         return None

@@ -8,7 +8,7 @@ import streamlit as st
 
 from diffviz.checkpoints import CheckpointError
 from diffviz.memorise import SIZES, STORED, Recipe
-from diffviz.ui import controls, jobs, links, memorise_words, reverse_controls, theme
+from diffviz.ui import controls, jobs, links, memorise_words, reverse_controls, theme, widgets
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.jobs import Job, Status
 from diffviz.ui.memorise_figures import over_sizes
@@ -169,12 +169,7 @@ def _one_of(key: str, label: str, options: tuple[int, ...], usual: int) -> int:
         return int(word)
 
     parameter = links.Parameter(key, usual, parse, of="memorise")
-    return links.bound(
-        parameter,
-        lambda slot: st.segmented_control(
-            label, options, format_func=lambda k: f"{k:,}", required=True, key=slot
-        ),
-    )
+    return widgets.segments(label, parameter, {k: f"{k:,}" for k in options})
 
 
 # The job ----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ of them can be compared; the custom one's control points are shared with the oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ import streamlit as st
 from diffviz.curves import QUANTITIES
 from diffviz.grids import SPACINGS, make_grid
 from diffviz.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
-from diffviz.ui import links
+from diffviz.ui import links, widgets
 from diffviz.ui.configs import (
     CURVE,
     DEFAULT_CURVE,
@@ -167,32 +167,22 @@ def choose_schedules() -> list[str]:
 def choose_view() -> tuple[str, AxisKind]:
     """Draw the choice of a quantity and of its axis."""
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        view = _segments(
+        view = widgets.segments(
             "Quantity",
             links.choice("view", "alpha_bar", QUANTITIES),
-            lambda name: QUANTITIES[name].label,
+            {name: quantity.label for name, quantity in QUANTITIES.items()},
+            quiet=True,
         )
         with st.popover(":material/straighten:", help="Axis: linear or logarithmic"):
-            axis = _segments("Vertical axis", links.choice("axis", "auto", AXES), str.capitalize)
+            axis = widgets.segments(
+                "Vertical axis",
+                links.choice("axis", "auto", AXES),
+                {str(name): name.capitalize() for name in AXES},
+                quiet=True,
+            )
             st.caption("Auto is logarithmic where values span many powers of ten.")
     kind: AxisKind = "linear" if axis == "linear" else "log" if axis == "log" else "auto"
     return view, kind
-
-
-def _segments(label: str, parameter: links.Parameter[str], title: Callable[[str], str]) -> str:
-    options = list(QUANTITIES) if parameter.key == "view" else list(AXES)
-
-    def draw(key: str) -> str | None:
-        return st.segmented_control(
-            label,
-            options,
-            format_func=title,
-            required=True,
-            key=key,
-            label_visibility="collapsed",
-        )
-
-    return links.bound(parameter, draw)
 
 
 # Parameters -------------------------------------------------------------------------------------

@@ -7,14 +7,14 @@ the address.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from diffviz.checkpoints import Card, CheckpointError
 from diffviz.train import POINTS
-from diffviz.ui import controls, links, models
+from diffviz.ui import controls, links, models, widgets
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.models import ModelConfig, OwnModel
 from diffviz.ui.player import Result
@@ -42,6 +42,8 @@ EXACT_FOR = {"points": "These points", "density": "The true density"}
 """What the exact denoiser is exact for: the word in the address and what the page says."""
 
 ARROWS = {"flow": "Flow", "score": "Score"}
+
+_TRAIN_ONE = "A network that you train on the Training page can be chosen here too."
 
 _ARROWS_HELP = (
     "Flow: where points of the deterministic run move. Score: where the density rises fastest."
@@ -111,12 +113,12 @@ def choose_denoiser(data: DataConfig) -> Acting:
             help="What answers at each step",
         ):
             if len(offered) > 1:
-                chosen = _switch("What answers at each step", parameter, DENOISERS, offered)
+                words = {name: DENOISERS[name] for name in offered}
+                chosen = widgets.segments("What answers at each step", parameter, words)
             acting = _PARTS[chosen](data, mine)
             acting = replace(acting, points=_exact_for(data, chosen))
             if not mine:
-                words = "A network that you train on the Training page can be chosen here too."
-                st.caption(words, width=_WIDTH)
+                st.caption(_TRAIN_ONE, width=_WIDTH)
     if chosen != "own":
         links.value(_own([]))
     controls.complain(parameter.key, "own", "exact_for")
@@ -181,7 +183,7 @@ def _exact_for(data: DataConfig, chosen: str) -> bool:
         return True
     label = "Exact for" if chosen == "exact" else "Compared with the exact denoiser of"
     parameter = links.choice("exact_for", "points", EXACT_FOR)
-    return _switch(label, parameter, EXACT_FOR, list(EXACT_FOR)) == "points"
+    return widgets.segments(label, parameter, EXACT_FOR) == "points"
 
 
 def _exact(_data: DataConfig, _mine: Sequence[OwnModel]) -> Acting:
@@ -243,21 +245,6 @@ def _quality(card: Card) -> str:
 _PARTS = {"exact": _exact, "learned": _learned, "own": _yours}
 
 
-def _switch(
-    label: str, parameter: links.Parameter[str], words: Mapping[str, str], offered: Sequence[str]
-) -> str:
-    """A choice of words; a remembered one that is not offered here gives way to the default."""
-
-    def draw(key: str) -> str | None:
-        if st.session_state[key] not in offered:
-            st.session_state[key] = parameter.default
-        return st.segmented_control(
-            label, offered, format_func=words.__getitem__, required=True, key=key
-        )
-
-    return links.bound(parameter, draw)
-
-
 def choose_options(run: RunConfig) -> RunConfig:
     """Draw the page's own choices, in the row of the others; returns the run with them."""
     data, images = run.data, run.data.kind == "image"
@@ -282,17 +269,7 @@ def choose_options(run: RunConfig) -> RunConfig:
         )
         arrows = "flow"
         if data.kind == "2-D":
-            arrows = links.bound(
-                field,
-                lambda key: st.segmented_control(
-                    "Arrows",
-                    list(ARROWS),
-                    format_func=ARROWS.__getitem__,
-                    required=True,
-                    key=key,
-                    help=_ARROWS_HELP,
-                ),
-            )
+            arrows = widgets.segments("Arrows", field, ARROWS, help=_ARROWS_HELP)
     links.complaints("samples", "arrows")
     return replace(run, samples=samples, arrows="score" if arrows == "score" else "flow")
 

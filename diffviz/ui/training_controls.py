@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -10,8 +9,8 @@ import streamlit as st
 
 from diffviz.datasets import INFO
 from diffviz.networks import NetworkConfig
-from diffviz.training import LR_SCHEDULES, OPTIMISERS, TrainConfig
-from diffviz.ui import links
+from diffviz.training import TrainConfig
+from diffviz.ui import links, widgets
 from diffviz.ui.configs import SCHEDULE_TEXT, DataConfig, ScheduleConfig, Text
 from diffviz.ui.training_field import LEVELS
 from diffviz.ui.training_run import TrainingConfig
@@ -68,7 +67,9 @@ LR = links.number("lr", 5e-3, 1e-6, 100.0)
 
 def choose_mode() -> Mode:
     """Draw the switch between training and the experiment on memorisation."""
-    chosen = _segments(links.choice("mode", "train", MODES), MODES, "What to do here", quiet=True)
+    chosen = widgets.segments(
+        "What to do here", links.choice("mode", "train", MODES), MODES, quiet=True
+    )
     links.complaints("mode")
     return "memorise" if chosen == "memorise" else "train"
 
@@ -79,8 +80,10 @@ def choose_training(data: DataConfig) -> TrainingConfig:
     Args:
         data: what is trained on.
     """
-    target = _menu("Target (what the network predicts)", "target", "x_0", TARGET_TEXT)
-    steps = _numbers("Steps", links.whole("train_steps", 1000, 10, 20_000), _STEP_STOPS, "{:,}")
+    target = _menu(
+        "Target (what the network predicts)", "target", "x_0", widgets.titles(TARGET_TEXT)
+    )
+    steps = widgets.stops("Steps", links.whole("train_steps", 1000, 10, 20_000), _STEP_STOPS)
     lr = _rates()
     with st.popover("More", icon=":material/tune:", help="Path, loss, network, optimiser, seed"):
         left, right = st.columns(2, gap="medium", width=560)
@@ -103,9 +106,11 @@ def complain() -> None:
 
 def _loss(target: str) -> tuple[str, str, bool]:
     st.markdown("**Path and loss**")
-    paths = {name: SCHEDULE_TEXT[name] for name in _PATHS}
+    paths = widgets.titles({name: SCHEDULE_TEXT[name] for name in _PATHS})
     path = _menu("Path (how noise comes in)", "path", "edm", paths)
-    weighting = _menu("Weighting (which noise counts)", "weighting", "log_normal", WEIGHTING_TEXT)
+    weighting = _menu(
+        "Weighting (which noise counts)", "weighting", "log_normal", widgets.titles(WEIGHTING_TEXT)
+    )
     st.caption(WEIGHTING_TEXT[weighting].sentence)
     if target != "velocity":
         return path, weighting, False
@@ -117,14 +122,9 @@ def _loss(target: str) -> tuple[str, str, bool]:
 
 def _network(data: DataConfig) -> NetworkConfig:
     st.markdown("**Network**")
-    width = _numbers("Width (units of a layer)", links.whole("width", 128, 8, 256), _WIDTHS)
-    depth = _numbers("Depth (residual blocks)", links.whole("depth", 3, 1, 6), _DEPTHS)
-    precondition = _menu(
-        "Preconditioning",
-        "precondition",
-        "edm",
-        {name: Text(title, "") for name, title in _PRECONDITION_TEXT.items()},
-    )
+    width = widgets.stops("Width (units of a layer)", links.whole("width", 128, 8, 256), _WIDTHS)
+    depth = widgets.stops("Depth (residual blocks)", links.whole("depth", 3, 1, 6), _DEPTHS)
+    precondition = _menu("Preconditioning", "precondition", "edm", _PRECONDITION_TEXT)
     classes = INFO[data.name].classes if data.name in INFO else 1
     told = classes > 1 and _toggle(
         "with_labels", f"Tell it the {classes} classes", "It learns to do with and without them."
@@ -134,12 +134,11 @@ def _network(data: DataConfig) -> NetworkConfig:
 
 def _optimisation(train: TrainConfig) -> TrainConfig:
     st.markdown("**Optimiser**")
-    titles = {name: Text(_OPTIMISER_TEXT[name], "") for name in OPTIMISERS}
-    optimiser = _menu("Optimiser", "optimiser", "adam", titles)
-    falls = {name: Text(_LR_SCHEDULE_TEXT[name], "") for name in LR_SCHEDULES}
-    lr_schedule = _menu("Learning rate over time", "lr_schedule", "cosine", falls)
-    batch = _numbers("Batch (points in a step)", links.whole("batch", 256, 1, 2048), _BATCHES)
-    ema = _floats("EMA decay (average of the weights)", links.number("ema", 0.999, 0, 0.9999), _EMA)
+    optimiser = _menu("Optimiser", "optimiser", "adam", _OPTIMISER_TEXT)
+    lr_schedule = _menu("Learning rate over time", "lr_schedule", "cosine", _LR_SCHEDULE_TEXT)
+    batch = widgets.stops("Batch (points in a step)", links.whole("batch", 256, 1, 2048), _BATCHES)
+    decays = links.number("ema", 0.999, 0, 0.9999)
+    ema = widgets.stops("EMA decay (average of the weights)", decays, _EMA, form="{:g}")
     seed = links.bound(
         links.whole("train_seed", 0, 0, _LARGEST_SEED),
         lambda key: st.number_input(
@@ -163,7 +162,7 @@ def choose_level(shown: bool) -> int:
         return list(words).index(links.value(parameter))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
         st.markdown("Score at noise level", width="content")
-        chosen = _segments(parameter, words, "Score at noise level", quiet=True)
+        chosen = widgets.segments("Score at noise level", parameter, words, quiet=True)
     return list(words).index(chosen)
 
 
@@ -182,57 +181,14 @@ def data_query(data: DataConfig) -> dict[str, object]:
 # Widgets ----------------------------------------------------------------------------------------
 
 
-def _segments(
-    parameter: links.Parameter[str], words: dict[str, str], label: str, *, quiet: bool = False
-) -> str:
-    return links.bound(
-        parameter,
-        lambda key: st.segmented_control(
-            label,
-            list(words),
-            format_func=words.__getitem__,
-            required=True,
-            key=key,
-            label_visibility="collapsed" if quiet else "visible",
-        ),
-    )
-
-
-def _menu(label: str, key: str, default: str, text: dict[str, Text]) -> str:
-    return links.bound(
-        links.choice(key, default, text),
-        lambda slot: st.selectbox(
-            label, list(text), format_func=lambda name: text[name].title, key=slot, width=235
-        ),
-    )
+def _menu(label: str, key: str, default: str, words: dict[str, str]) -> str:
+    return widgets.menu(label, links.choice(key, default, words), words)
 
 
 def _toggle(key: str, label: str, sentence: str) -> bool:
     return links.bound(links.flag(key), lambda slot: st.toggle(label, key=slot, help=sentence))
 
 
-def _numbers(
-    label: str, parameter: links.Parameter[int], stops: Sequence[int], form: str = "{}"
-) -> int:
-    """A slider over chosen whole numbers; one from the address that is none of them joins them."""
-    options = sorted({*stops, parameter.default, links.peek(parameter)})
-    return links.bound(
-        parameter,
-        lambda key: st.select_slider(label, options, format_func=form.format, key=key, width=220),
-    )
-
-
-def _floats(
-    label: str, parameter: links.Parameter[float], stops: Sequence[float], width: int = 220
-) -> float:
-    options = sorted({*stops, parameter.default, links.peek(parameter)})
-    return links.bound(
-        parameter,
-        lambda key: st.select_slider(
-            label, options, format_func=lambda v: f"{v:g}", key=key, width=width
-        ),
-    )
-
-
 def _rates() -> float:
-    return _floats("Learning rate (also while it trains)", LR, _LR_STOPS, 250)
+    label = "Learning rate (also while it trains)"
+    return widgets.stops(label, LR, _LR_STOPS, form="{:g}", width=250)
