@@ -65,7 +65,7 @@ picture = st.container()
 with st.container(key="forward_more", horizontal=True):
     with st.popover("More controls", icon=":material/tune:"):
         seed = controls.choose_seed()
-    export = st.container(width="content")
+    corner = st.container(width="content")
 
 
 @st.fragment
@@ -82,11 +82,18 @@ def show(config: forward_run.ForwardConfig) -> None:
     links.sync()
 
 
-config = forward_run.ForwardConfig(data, schedule, way, seed)
+@st.fragment
+def export(config: forward_run.ForwardConfig) -> None:
+    """Offer what is shown as files; opening the menu reruns only this."""
+    title = f"{config.data.title} into noise, {config.schedule.title}"
+    export_menu(lambda: forward_run.run(config), title)
+
+
+noised = forward_run.ForwardConfig(data, schedule, way, seed)
 with picture:
-    show(config)
-with export:
-    export_menu(forward_run.run(config), f"{data.title} into noise, {schedule.title}")
+    show(noised)
+with corner:
+    export(noised)
 
 theme.questions(
     [

@@ -111,7 +111,8 @@ def tell_moved(run: RunConfig, made: Shown, own: Shown) -> None:
 def export() -> None:
     """Offer what is shown as files; apart, so that a new picture need not wait for it."""
     run: RunConfig = st.session_state[_SHOWN]
-    export_menu(shown(run).buffer, f"{run.data.title} from noise by {run.sampler.title}", run)
+    title = f"{run.data.title} from noise by {run.sampler.title}"
+    export_menu(lambda: shown(run).buffer, title, run)
 
 
 show(data, acting)

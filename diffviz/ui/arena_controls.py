@@ -350,12 +350,7 @@ def choose_run() -> tuple[int, int]:
 def afford(race: RaceConfig) -> RaceConfig:
     """The race with as many samples as can be had in time; fewer than asked for is said."""
     samples = affordable(race)
-    if samples < race.samples:
-        st.info(
-            f"{race.samples:,} samples are asked for; {samples:,} race, so that it takes seconds "
-            "rather than minutes. Fewer steps or fewer data points allow more.",
-            icon=":material/info:",
-        )
+    controls.say_fewer(race.samples, samples, "Fewer steps or fewer data points")
     return replace(race, samples=samples)
 
 

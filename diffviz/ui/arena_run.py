@@ -20,15 +20,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.datasets import MIXTURES
-from diffviz.denoisers import Denoiser, Exact
+from diffviz.denoisers import Denoiser
 from diffviz.quality import Comparison, Quality, end_point_error, ode_ends
 from diffviz.schedules import SCHEDULES, Schedule
 from diffviz.trajectory import State
-from diffviz.ui import models, stage
+from diffviz.ui import reverse_run, stage
 from diffviz.ui.caching import cached
-from diffviz.ui.configs import SAMPLER_TEXT, DataConfig, SamplerConfig
+from diffviz.ui.configs import SAMPLER_TEXT, DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import Clock, Lane, Points, encode
+from diffviz.ui.reverse_run import RunConfig
 from diffviz.ui.waiting import Watch, ignore
 
 __all__ = [
@@ -60,10 +61,10 @@ _MINUS = "\N{MINUS SIGN}"
 _SHOWN = 1000  # samples that are sent; all of them are measured
 _MARKS = 600  # data points that are marked
 _TRACED = 256  # samples whose end point is compared with the ODE's
-_OUTSIDE = 40.0
 _LIMITS = (-2.4, 2.4)  # closer than on other pages: the panels are small
 _SAME = 1e-6  # log-SNRs nearer than this count as one
-_BUDGET = 4e9  # sample x point x evaluation that a contestant may cost
+_LEAST = 100  # samples, however dear they are
+_SHARES = 5  # four contestants and what is measured of them
 
 
 @dataclass(frozen=True)
@@ -184,26 +185,27 @@ def denoiser_of(
     Raises:
         ValueError: if the model is not there any more.
     """
-    if model is not None:
-        return models.denoiser(model, schedule)
-    points = points or data.name not in MIXTURES
-    return Exact(stage.distribution(data, points=points), schedule)
+    return reverse_run.acting((data, points or data.name not in MIXTURES), model, schedule)
 
 
 def affordable(race: RaceConfig) -> int:
     """How many of the samples asked for can be run in seconds: at least 100."""
-    most = max(_cost(race.data, who) for _, who in race.entrants)
-    return max(min(race.samples, int(_BUDGET / most)), 100)
+    return max(min(_affordable(race, who) for _, who in race.entrants), _LEAST)
 
 
-def _cost(data: DataConfig, who: Contestant) -> float:
-    """What one sample costs: data points times evaluations, as far as can be told beforehand."""
-    calls = {"heun": 2, "edm": 2, "predictor_corrector": 2, "langevin": 5}.get(who.sampler, 1)
-    if who.model is not None:
-        points = 1000
-    else:
-        points = data.n if who.points or data.name not in MIXTURES else 50
-    return float(points * who.steps * calls)
+def _affordable(race: RaceConfig, who: Contestant) -> int:
+    """The same for one contestant, who has a fifth of the time that a run of its own may take."""
+    steps = _SHARES * who.steps
+    return reverse_run.affordable(
+        RunConfig(
+            race.data,
+            ScheduleConfig(who.schedule),
+            SamplerConfig(who.sampler, steps, who.spacing),
+            points=who.points,
+            samples=race.samples,
+            model=who.model,
+        )
+    )
 
 
 # One contestant ---------------------------------------------------------------------------------
@@ -231,8 +233,8 @@ def lap(who: Contestant, data: DataConfig, samples: int, seed: int, _watch: Watc
     scale = torch.ones(len(t)) if factor is None else factor.float()
     x_t = torch.stack([state.x_t[:_SHOWN] for state in states]) * scale[:, None, None]
     return Lap(
-        _kept_near(x_t),
-        _kept_near(torch.stack([state.x_0[:_SHOWN] for state in states])),
+        stage.drawable(x_t).numpy(),
+        stage.drawable(torch.stack([state.x_0[:_SHOWN] for state in states])).numpy(),
         scale.numpy(),
         schedule.log_snr(t).numpy(),
         np.array([state.evaluations for state in states]),
@@ -245,10 +247,6 @@ def _start(schedule: Schedule, grid: Tensor, samples: int, seed: int) -> Tensor:
     """The (samples, 2) noise that a run starts from: the same for all but for its size."""
     noise = torch.randn(samples, 2, generator=torch.Generator().manual_seed(seed))
     return noise * schedule.prior_std(grid[0].item())
-
-
-def _kept_near(x: Tensor) -> Floats:
-    return x.nan_to_num(0.0, _OUTSIDE, -_OUTSIDE).clamp(-_OUTSIDE, _OUTSIDE).numpy()
 
 
 @torch.inference_mode()

@@ -77,6 +77,7 @@ __all__ = [
     "complain",
     "line",
     "parse_curve",
+    "say_fewer",
     "show_curve",
 ]
 
@@ -147,6 +148,22 @@ def complain(*keys: str) -> None:
     told = links.told(*keys)
     if told:
         _say(told, "link_off")
+
+
+def say_fewer(asked: int, can: int, fewer: str) -> None:
+    """Say that fewer samples are run than are asked for, if that is so.
+
+    Args:
+        asked: samples that are asked for.
+        can: samples that are run.
+        fewer: what would make each of them cheaper.
+    """
+    if can < asked:
+        st.info(
+            f"{asked:,} samples are asked for; {can:,} are run, so that this takes seconds rather "
+            f"than minutes. {fewer} would allow more.",
+            icon=":material/info:",
+        )
 
 
 # Data -------------------------------------------------------------------------------------------

@@ -27,11 +27,11 @@ _WEB = "One file that plays and scrubs in any browser, without a network."
 _SCRIPT = "Makes the same run again with the library: same data, same noise, same steps."
 
 
-def export_menu(buffer: bytes, title: str, run: RunConfig | None = None) -> None:
+def export_menu(shown: Callable[[], bytes], title: str, run: RunConfig | None = None) -> None:
     """Draw the menu.
 
     Args:
-        buffer: what the player shows.
+        shown: returns what the player shows; called when the menu is opened.
         title: what it is called, also in the names of the files.
         run: the reverse run that it shows, whose numbers and script are offered too.
     """
@@ -46,6 +46,7 @@ def export_menu(buffer: bytes, title: str, run: RunConfig | None = None) -> None
     )
     if not menu.open:  # its buttons would slow down every new picture
         return
+    buffer = shown()
     with menu:
         page = partial(standalone, buffer, title, "Made with diffviz.")
         _button("Web page (HTML)", page, f"{stem}.html", "text/html", "html", _WEB)

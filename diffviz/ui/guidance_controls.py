@@ -123,12 +123,7 @@ def choose_walk(data: DataConfig) -> tuple[Setting, bool]:
 def afford(setting: Setting) -> Setting:
     """The setting with as many samples as can be had in time; fewer than asked for is said."""
     samples = affordable(setting)
-    if samples < setting.samples:
-        st.info(
-            f"{setting.samples:,} samples are asked for; {samples:,} are run, so that the runs "
-            "take seconds rather than minutes. Fewer steps or data points allow more samples.",
-            icon=":material/info:",
-        )
+    controls.say_fewer(setting.samples, samples, "Fewer steps or data points")
     return replace(setting, samples=samples)
 
 

@@ -75,7 +75,6 @@ _FINE = 240  # cells along an axis of the target that is drawn from
 _SHOWN = 96  # cells along an axis of the two pictures
 _BELL = 0.07  # both pictures are seen through a bell of this width
 _REFERENCE = 2000  # draws that stand for the target
-_OUTSIDE = 40.0  # drawn no farther out, so that one stray point does not coarsen all others
 _RUNS = 4  # denoiser evaluations a step of the three runs together
 
 
@@ -380,7 +379,7 @@ def _panel(
     plain = scale in (0.0, 1.0)
     return Points(
         f"{name}, w = {scale:g}",
-        np.nan_to_num(x_t, nan=0.0).clip(-_OUTSIDE, _OUTSIDE),
+        stage.drawable(torch.from_numpy(x_t)).numpy(),
         stage.LIMITS,
         badge=("exact" if plain else None) if exact else "learned",
         x_0=made.x_0,

@@ -277,13 +277,8 @@ def choose_options(run: RunConfig) -> RunConfig:
 def afford(run: RunConfig) -> RunConfig:
     """The run with as many samples as can be had in time; fewer than asked for is said."""
     samples = affordable(run)
-    if samples < run.samples:
-        less = "fewer data points" if run.model is None else "a smaller network"
-        st.info(
-            f"{run.samples:,} samples are asked for; {samples:,} are run, so that this run takes "
-            f"seconds rather than minutes. Fewer steps or {less} allow more samples.",
-            icon=":material/info:",
-        )
+    less = "fewer data points" if run.model is None else "a smaller network"
+    controls.say_fewer(run.samples, samples, f"Fewer steps or {less}")
     return replace(run, samples=samples)
 
 

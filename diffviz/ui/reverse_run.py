@@ -55,6 +55,7 @@ __all__ = [
     "RunConfig",
     "Shown",
     "Stops",
+    "acting",
     "affordable",
     "arrows",
     "density",
@@ -84,7 +85,6 @@ _LINE_CELLS = 192
 _LINE_TIMES = 121
 _ARROWS = 15
 _MESH, _MESH_REACH = 11, 2.4
-_OUTSIDE = 40.0  # drawn no farther out, so that one stray point does not coarsen all others
 _ON_A_POINT = 0.05  # of the distance between neighbours
 _NEIGHBOURS = 400  # data points whose nearest neighbour is looked up
 _FRESH = 8  # exact samples that the floor is a mean over
@@ -275,7 +275,7 @@ def simulate(run: RunConfig, watch: Watch = ignore) -> tuple[Trajectory, float]:
     """Run it; return the states of the frames, and the seconds that sampling took."""
     schedule, kept = run.schedule.build(), set(run.stops.kept())
     grid = run.sampler.grid(schedule)
-    denoiser = _Shared(_denoiser(run.source, run.model, schedule))
+    denoiser = _Shared(acting(run.source, run.model, schedule))
     generator = torch.Generator().manual_seed(run.sampler.seed)
     x_1 = torch.randn(run.samples, *_shape(run.data), generator=generator)
     x_1 *= schedule.prior_std(grid[0].item())
@@ -328,7 +328,7 @@ def arrows(
 ) -> Floats:
     """The score, or the velocity at which points move on the screen, (F, G, G, 2)."""
     schedule = stops.schedule.build()
-    denoiser = _denoiser(source, model, schedule)
+    denoiser = acting(source, model, schedule)
     return stage.field_frames(denoiser, schedule, stops.times(), kind, _ARROWS).numpy()
 
 
@@ -353,7 +353,7 @@ def warped_grid(
     axis = torch.linspace(-_MESH_REACH, _MESH_REACH, _MESH)
     start = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).reshape(-1, 2)
     start *= schedule.prior_std(grid[0].item())
-    denoiser = _denoiser(source, model, schedule)
+    denoiser = acting(source, model, schedule)
     states = sampler.build().iterate(denoiser, schedule, grid, start)
     places = torch.stack([state.x_t for state in states if state.index in kept])
     return _drawn(places, schedule, stops.times()).reshape(-1, _MESH, _MESH, 2)
@@ -555,7 +555,7 @@ class _Shared(Denoiser):
         return torch.cat(list(_HELPERS.map(answer, x_t.chunk(_CORES))))
 
 
-def _denoiser(
+def acting(
     source: tuple[DataConfig, bool], model: ModelConfig | None, schedule: Schedule
 ) -> Denoiser:
     """What acts: the network if there is one, else the exact denoiser of the source."""
@@ -622,7 +622,7 @@ def _drawn(x: Tensor, schedule: Schedule, t: Tensor) -> Floats:
     scale = stage.drawing_scale(schedule, t)
     if scale is not None:
         x = x * scale.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
-    return x.nan_to_num(0.0, _OUTSIDE, -_OUTSIDE).clamp(-_OUTSIDE, _OUTSIDE).numpy()
+    return stage.drawable(x).numpy()
 
 
 class _Lap:

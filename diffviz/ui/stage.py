@@ -22,10 +22,12 @@ __all__ = [
     "clock",
     "density_frames",
     "distribution",
+    "drawable",
     "drawing_scale",
     "field_frames",
 ]
 
+_REACH = 40.0
 LIMITS = (-3.0, 3.0)
 SCALE_NOTE = "Drawn in units of √(α² + σ²), so that the growing noise stays in the picture."
 
@@ -115,6 +117,11 @@ def density_frames(
         assert isinstance(marginal, GaussianMixture)  # what both kinds of distribution become
         frames.append(marginal.density_on_grid(*[axis] * marginal.means.shape[1]))
     return torch.stack(frames)
+
+
+def drawable(x: Tensor) -> Tensor:
+    """Return positions that can be sent: no NaN, and none so far out that all others coarsen."""
+    return x.nan_to_num(0.0, _REACH, -_REACH).clamp(-_REACH, _REACH)
 
 
 def field_frames(

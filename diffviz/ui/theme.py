@@ -30,6 +30,7 @@ __all__ = [
     "chart",
     "header",
     "icon",
+    "link",
     "mark",
     "palette",
     "questions",
@@ -296,12 +297,19 @@ def questions(items: Sequence[tuple[str, str, Mapping[str, object]]]) -> None:
     with st.container(key="page_questions", gap="xsmall"):
         st.markdown("**Worth trying**")
         for text, page, parameters in items:
-            query = {name: links.spell(value) for name, value in parameters.items()}
-            _question(text, page, query)
+            link(text, page, parameters)
     links.sync()
 
 
-def _question(text: str, page: str, query: dict[str, str]) -> None:
+def link(text: str, page: str, parameters: Mapping[str, object]) -> None:
+    """Draw a link that sets a page up.
+
+    Args:
+        text: what it says.
+        page: by its url path.
+        parameters: as in the address; those left out take their defaults.
+    """
+    query = {name: links.spell(value) for name, value in parameters.items()}
     try:
         st.page_link(
             f"pages/{page}.py",

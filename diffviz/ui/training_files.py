@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, cast
-from urllib.parse import urlencode
+from typing import cast
 
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 
 from diffviz.checkpoints import Checkpoint, CheckpointError, dumps, loads
 from diffviz.networks import PointNetwork
-from diffviz.ui import links, models
+from diffviz.ui import links, models, theme
 from diffviz.ui.configs import DataConfig
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.training_controls import data_query
@@ -133,18 +131,5 @@ def lead_on(model: ModelConfig, data: DataConfig) -> None:
     acting: dict[str, object] = {"denoiser": "learned"}
     if model.kind == "own":
         acting = {"denoiser": "own", "own": model.name}
-    _link("Use it in Reverse", "reverse", {**query, **acting})
-    _link("In the Arena", "arena", query)
-
-
-def _link(label: str, page: str, parameters: Mapping[str, object]) -> None:
-    query: dict[str, Any] = {name: links.spell(value) for name, value in parameters.items()}
-    try:
-        st.page_link(
-            f"pages/{page}.py",
-            label=label,
-            icon=":material/arrow_forward:",
-            query_params={**query, links.FOLLOWED: "1"},
-        )
-    except StreamlitAPIException:  # the page runs by itself, outside the app's navigation
-        st.markdown(f"[{label}]({page}?{urlencode(query)})")
+    theme.link("Use it in Reverse", "reverse", {**query, **acting})
+    theme.link("In the Arena", "arena", query)

@@ -343,7 +343,7 @@ def draw(denoiser: Denoiser, noise: Tensor) -> Tensor:
     """Return samples (N, 2) that a denoiser on ``PATH`` draws from unit noise, in few steps."""
     grid = make_grid(PATH, _DRAW_STEPS, "karras")
     x = DPMpp2M().sample(denoiser, PATH, grid, PATH.prior_std() * noise)
-    return x.nan_to_num(0.0).clamp(-40, 40)
+    return stage.drawable(x)
 
 
 def fresh_points(data: DataConfig, n: int, draw: int) -> Tensor:

@@ -220,15 +220,14 @@ def model_view(view: ViewConfig, _watch: Watch = ignore) -> bytes:
         _watch(k / len(trajectory))
         probes.append(Probe(source, max(sigma, _LEAST_LEVEL), c))
         compared.append(probes[-1].compare(denoiser))
-    x_t = (trajectory.x_t * scale[:, None, None]).float()
-    x_t = x_t.nan_to_num(0.0).clamp(-40, 40)
+    x_t = stage.drawable((trajectory.x_t * scale[:, None, None]).float())
     panels: list[Panel] = [
         Points(
             "Samples from noise",
             x_t.numpy(),
             stage.LIMITS,
             badge="learned",
-            x_0=trajectory.x_0.nan_to_num(0.0).clamp(-40, 40).numpy(),
+            x_0=stage.drawable(trajectory.x_0).numpy(),
             data=_cloud(view.data),
             scale=scale.float().numpy(),
             note=stage.SCALE_NOTE,
