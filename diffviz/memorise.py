@@ -37,6 +37,7 @@ from diffviz.networks import NetworkConfig
 from diffviz.pretrained import FOLDER
 from diffviz.samplers import DPMpp2M
 from diffviz.schedules import EDM, Schedule
+from diffviz.slices import finish, quietly
 from diffviz.training import TrainConfig, Trainer
 from diffviz.trajectory import State
 
@@ -52,7 +53,6 @@ __all__ = [
     "Stored",
     "copies",
     "draw",
-    "finish",
     "grid",
     "main",
     "measure",
@@ -218,33 +218,13 @@ def measure(
     """
     ends = []
     for k, who in enumerate((denoiser, Exact(Empirical(points), path()))):
-        for state in _quietly(draw(who, dim=points.shape[1])):
+        for state in quietly(draw(who, dim=points.shape[1])):
             yield (k + state.index / _STEPS) / 2
         ends.append(state.x_t)
     learned, exact = ends
     of = [float(copies(x, points).float().mean()) for x in (learned, exact, other)]
     to = [float(sliced_wasserstein(x, fresh)) for x in (learned, exact, other)]
     return Figures(len(points), of[0], of[1], of[2], to[0], to[1], to[2], seconds)
-
-
-def finish(work: Generator[float, None, Figures]) -> Figures:
-    """Return what a measurement finds, without a pause."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            figures: Figures = end.value
-            return figures
-
-
-def _quietly(states: Iterator[State]) -> Iterator[State]:
-    """Take each step without a record for gradients."""
-    while True:
-        with torch.inference_mode():
-            state = next(states, None)
-        if state is None:
-            return
-        yield state
 
 
 # What ships -------------------------------------------------------------------------------------

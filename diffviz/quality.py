@@ -38,7 +38,7 @@ from diffviz.grids import make_grid
 from diffviz.metrics import energy_distance, mmd, sliced_wasserstein
 from diffviz.samplers import SAMPLERS, Heun, Sampler
 from diffviz.schedules import SCHEDULES, DiscreteVP, Schedule
-from diffviz.trajectory import State
+from diffviz.slices import quietly
 
 __all__ = [
     "METRICS",
@@ -301,11 +301,12 @@ class Sweep:
         noise = torch.randn(comparison.fresh.shape, generator=_seeded(cell.seed))
         x_1 = noise.to(comparison.fresh.dtype) * self._schedule.prior_std(grid[0].item())
         denoiser = self.denoisers[cell.denoiser]
-        states = sampler.iterate(denoiser, self._schedule, grid, x_1, _seeded(_ADDED + cell.seed))
+        added = _seeded(_ADDED + cell.seed)
+        states = quietly(sampler.iterate(denoiser, self._schedule, grid, x_1, added))
         seconds, state = 0.0, None
         for _ in grid:
             began = time.perf_counter()
-            state = _next(states)
+            state = next(states)
             seconds += time.perf_counter() - began
             yield 0.8 * state.index / cell.steps
         assert state is not None
@@ -406,11 +407,6 @@ def _calls(sampler: Sampler, schedule: Schedule, steps: int, spacing: str) -> in
     most = schedule.T if isinstance(schedule, DiscreteVP) else steps
     grid = make_grid(schedule, min(steps, most), spacing)
     return count_evaluations(sampler, schedule, grid)
-
-
-@torch.inference_mode()
-def _next(states: Iterator[State]) -> State:
-    return next(states)
 
 
 def _seeded(seed: int) -> torch.Generator:

@@ -19,24 +19,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean
 
 import torch
 
 from diffviz.checkpoints import Card, save
 from diffviz.datasets import DATASETS, INFO, MIXTURES, labelled
-from diffviz.denoisers import Denoiser
 from diffviz.distributions import GaussianMixture
-from diffviz.grids import make_grid
-from diffviz.likelihood import likelihood
-from diffviz.metrics import energy_distance, mmd, sliced_wasserstein
 from diffviz.networks import NetworkConfig
 from diffviz.pretrained import FOLDER, PRETRAINED
-from diffviz.samplers import Heun
-from diffviz.schedules import EDM, Schedule
+from diffviz.report import report
+from diffviz.schedules import EDM
+from diffviz.slices import finish
 from diffviz.training import Diverged, TrainConfig, Trainer
 
-__all__ = ["CONFIG", "NETWORK", "POINTS", "main", "measure", "train_points"]
+__all__ = ["CONFIG", "NETWORK", "POINTS", "main", "train_points"]
 
 POINTS = 50_000
 """How many points each model is trained on."""
@@ -46,49 +42,6 @@ CONFIG = TrainConfig("x_0", "log_normal", batch=512, steps=8000, lr=2e-3, ema_de
 
 NETWORK = NetworkConfig(width=128, depth=3)
 """Their shape; coordinates and classes are those of the data set."""
-
-_SAMPLES, _DRAWS, _STEPS = 2000, 5, 40
-_LIKELY = 500  # points whose likelihood is measured
-_DISTANCES = {
-    "sliced_wasserstein": sliced_wasserstein,
-    "energy_distance": energy_distance,
-    "mmd": mmd,
-}
-
-
-def measure(name: str, denoiser: Denoiser, schedule: Schedule) -> dict[str, float]:
-    """Return how well a denoiser draws a data set, each figure beside its floor.
-
-    Args:
-        name: a key of ``DATASETS``.
-        denoiser: the model.
-        schedule: its path.
-
-    Returns:
-        ``sliced_wasserstein``, ``energy_distance`` and ``mmd`` of 2,000 samples (Heun, 40 steps) to
-        2,000 fresh points, means over five draws; the same with ``_floor`` between two fresh draws
-        and with ``_independent`` for independent points of the training set; ``nll`` in nats of 500
-        fresh points, and ``nll_exact`` where the density is known.
-    """
-    grid = make_grid(schedule, _STEPS, "karras")
-    many = DATASETS[name](POINTS, 0)
-    figures: dict[str, list[float]] = {}
-    for draw in range(_DRAWS):
-        generator = torch.Generator().manual_seed(draw)
-        fresh, other = (DATASETS[name](_SAMPLES, 1000 + 2 * draw + k) for k in (0, 1))
-        x_1 = schedule.prior_std() * torch.randn(fresh.shape, generator=generator)
-        with torch.inference_mode():
-            samples = Heun().sample(denoiser, schedule, grid, x_1)
-        independent = many[torch.randint(POINTS, (_SAMPLES,), generator=generator)]
-        for key, distance in _DISTANCES.items():
-            for end, x in (("", samples), ("_floor", other), ("_independent", independent)):
-                figures.setdefault(key + end, []).append(float(distance(x, fresh)))
-    points = DATASETS[name](_LIKELY, 2000)
-    figures["nll"] = likelihood(denoiser, schedule, points).nats.tolist()
-    if name in MIXTURES:
-        exact = GaussianMixture(*MIXTURES[name]())
-        figures["nll_exact"] = (-exact.log_prob(points.double())).tolist()
-    return {key: round(mean(values), 5) for key, values in figures.items()}
 
 
 def train_points(name: str, steps: int, into: Path) -> dict[str, float]:
@@ -116,7 +69,9 @@ def train_points(name: str, steps: int, into: Path) -> dict[str, float]:
     for progress in trainer:
         _tell(f"{name}: step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}")
     denoiser = trainer.denoiser()
-    figures = measure(name, denoiser, schedule) | {"seconds": round(trainer.seconds, 1)}
+    density = GaussianMixture(*MIXTURES[name]()) if name in MIXTURES else None
+    work = report(denoiser, schedule, DATASETS[name], density=density, training=points)
+    figures = finish(work) | {"seconds": round(trainer.seconds, 1)}
     command = f"python -m diffviz.train points {name} --steps {steps}"
     card = Card(name, trainer.config.seed, steps, command, figures, trainer.config)
     save(into / name, denoiser, card, dtype=torch.float16)

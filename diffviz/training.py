@@ -40,7 +40,8 @@ import torch
 from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
-from diffviz.denoisers import Network
+from diffviz.denoisers import Denoiser, Network
+from diffviz.distributions import Distribution
 from diffviz.networks import TARGETS, Levels, NetworkConfig, PointNetwork, levels_at
 from diffviz.schedules import Schedule
 
@@ -53,9 +54,12 @@ __all__ = [
     "TrainConfig",
     "Trainer",
     "Weighting",
+    "exact_loss",
 ]
 
 _TABLE = 1 << 12  # noise levels that are worked out before training starts
+_STRIDE, _A_LEVEL = 10, 32  # of which every tenth, with as many points, makes ``exact_loss``
+_FARTHEST = 40.0  # log-SNR beyond which no loss is looked at
 _BINS = 32
 _WARMUP = 20  # steps over which the learning rate rises
 _GROUP = 256  # rows that optimal transport pairs at once: its cost grows with their cube
@@ -347,6 +351,25 @@ class Trainer(Iterator[Progress]):
         nn.utils.vector_to_parameters(self._ema.clone(), module.parameters())
         return Network(module.requires_grad_(False).eval(), self.schedule, self.config.target)
 
+    def loss_by_t_of(self, denoiser: Denoiser, points: Tensor) -> Tensor:
+        """Return the (bins,) loss of any denoiser, as ``Progress.loss_by_t``, mid-bin.
+
+        Args:
+            denoiser: asked on this path.
+            points: (N, D) data to measure it on.
+        """
+        log_snr = self.schedule.log_snr(self.t_edges).clamp(-_FARTHEST, _FARTHEST)
+        middle = (log_snr[1:] + log_snr[:-1]) / 2
+        t = self.schedule.t_at_log_snr(middle).clamp(self.schedule.t_min, 1 - 1e-6)
+        at = levels_at(self.schedule, self.config.target, t, torch.float32)
+        eps = torch.randn(points.shape, generator=torch.Generator().manual_seed(0))
+        losses = []
+        with torch.inference_mode():
+            for time_, alpha, sigma in zip(t.tolist(), at.alpha, at.sigma, strict=True):
+                x_0 = denoiser(alpha * points + sigma * eps, time_)
+                losses.append((x_0 - points).square().mean())
+        return torch.stack(losses) / _per_x_0(at).flatten()
+
     # One step -----------------------------------------------------------------------------------
 
     def _one_step(self) -> None:
@@ -464,7 +487,7 @@ class Trainer(Iterator[Progress]):
 
     def _tables(self) -> tuple[Levels, Tensor, Tensor, Tensor]:
         """Levels, weight (Q, 1, 1) and bin (Q,) at Q evenly likely times, and the edges of bins."""
-        u = (torch.arange(_TABLE, dtype=torch.float64) + 0.5) / _TABLE
+        u = _evenly()
         weighting = WEIGHTINGS[self.config.weighting]
         t = weighting.times(self.schedule, u)
         levels = levels_at(self.schedule, self.config.target, t, torch.float64)
@@ -473,6 +496,35 @@ class Trainer(Iterator[Progress]):
         bins = torch.bucketize(t, edges[1:-1], right=True)
         single = Levels(*(level.float() for level in levels))
         return single, (weight / weight.mean()).float(), bins, edges
+
+
+@torch.inference_mode()
+def exact_loss(config: TrainConfig, schedule: Schedule, source: Distribution) -> float:
+    """Return the loss of the exact denoiser, below which no training comes but by memorising.
+
+    Args:
+        config: whose target and weighting count.
+        schedule: the path.
+        source: p_0.
+    """
+    weighting = WEIGHTINGS[config.weighting]
+    at = levels_at(schedule, config.target, weighting.times(schedule, _evenly()), torch.float64)
+    weight = weighting.weight(at)
+    factor = (weight / weight.mean() / _per_x_0(at)).flatten()
+    rows = range(_STRIDE // 2, _TABLE, _STRIDE)
+    generator, total = torch.Generator().manual_seed(0), 0.0
+    for k in rows:
+        points = source.sample(_A_LEVEL, generator).float()
+        eps = torch.randn(points.shape, generator=generator)
+        alpha, sigma = at.alpha[k].item(), at.sigma[k].item()
+        gap = source.posterior_mean(alpha * points + sigma * eps, alpha, sigma) - points
+        total += float(factor[k]) * float(gap.square().mean()) / len(rows)
+    return total
+
+
+def _evenly() -> Tensor:
+    """(Q,) the middles of Q equal parts of (0, 1), float64."""
+    return (torch.arange(_TABLE, dtype=torch.float64) + 0.5) / _TABLE
 
 
 class _Watch:

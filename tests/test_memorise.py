@@ -12,7 +12,8 @@ import torch
 from diffviz import memorise
 from diffviz.denoisers import Exact
 from diffviz.distributions import Empirical, GaussianMixture
-from diffviz.memorise import SIZES, STORED, Recipe, copies, draw, finish, main, measure, stored
+from diffviz.memorise import SIZES, STORED, Recipe, copies, draw, main, measure, stored
+from diffviz.slices import finish
 
 
 def test_a_copy_is_near_one_point_and_far_from_the_next() -> None:

@@ -26,6 +26,7 @@ from diffviz.training import (
     TrainConfig,
     Trainer,
     _paired,
+    exact_loss,
 )
 
 SMALL = NetworkConfig(width=32, depth=1)
@@ -444,3 +445,23 @@ def test_times_have_the_distribution_they_are_named_after() -> None:
     even = WEIGHTINGS["uniform"].times(RectifiedFlow(), u)
     assert even.min() >= RectifiedFlow().t_min
     assert_close(even.mean(), torch.tensor(0.5005, dtype=torch.float64), rtol=0, atol=1e-6)
+
+
+def test_the_loss_of_any_denoiser_is_that_of_the_trainer(two: GaussianMixture) -> None:
+    points = two.sample(2000, torch.Generator().manual_seed(0)).float()
+    trainer = Trainer(points, Cosine(), TrainConfig("eps", "uniform", steps=2), every=2)
+    nothing = Exact(GaussianMixture(torch.ones(1), torch.zeros(1, 2), torch.zeros(1)), Cosine())
+    by_t = trainer.loss_by_t_of(nothing, points)  # answers x_0 = 0: eps is off by alpha / sigma
+    log_snr = Cosine().log_snr(trainer.t_edges).clamp(-40, 40)
+    middle = ((log_snr[1:] + log_snr[:-1]) / 2)[1:-1]
+    square = points.square().mean()
+    assert_close(by_t[1:-1].double(), middle.exp() * square, rtol=1e-3, atol=0)
+
+
+def test_no_training_without_memorising_comes_below_the_exact_loss(two: GaussianMixture) -> None:
+    config = TrainConfig("x_0", "log_normal", batch=512, steps=300)
+    points = two.sample(20_000, torch.Generator().manual_seed(0)).float()
+    losses = [p.loss for p in Trainer(points, EDM(), config, every=100)]
+    least = exact_loss(config, EDM(), two)
+    assert losses[0] > losses[-1] > 0.93 * least
+    assert losses[-1] < 1.5 * least

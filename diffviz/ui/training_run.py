@@ -9,9 +9,8 @@ measured as the shipped ones are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,12 +22,12 @@ from diffviz.datasets import MIXTURES
 from diffviz.denoisers import Denoiser, OnPath
 from diffviz.distributions import Distribution, GaussianMixture
 from diffviz.grids import make_grid
-from diffviz.likelihood import likelihood
-from diffviz.metrics import energy_distance, mmd, sliced_wasserstein
-from diffviz.networks import Levels, NetworkConfig, levels_at
-from diffviz.samplers import DPMpp2M, Heun
+from diffviz.metrics import sliced_wasserstein
+from diffviz.networks import NetworkConfig
+from diffviz.report import report
+from diffviz.samplers import DPMpp2M
 from diffviz.schedules import EDM
-from diffviz.training import WEIGHTINGS, Diverged, Progress, TrainConfig, Trainer
+from diffviz.training import Diverged, Progress, TrainConfig, Trainer, exact_loss
 from diffviz.ui import stage
 from diffviz.ui.configs import DataConfig, ScheduleConfig
 from diffviz.ui.training_field import LEVELS, PATH, Compared, Probe
@@ -54,18 +53,10 @@ _BEND = 1.5  # above 1: snapshots are closer together at the start, where more h
 _DRAW_STEPS = 10
 _FRESH = 2000  # points that samples are measured against
 _FLOOR_DRAWS = 4
-_MEASURE_STEPS = 40
-_LIKELY, _LIKELY_PARTS, _LIKELY_STEPS = 200, 4, 32
+_LIKELY, _LIKELY_STEPS = 200, 32
 _STEP_SECONDS, _STEP_WORK = 2.5e-3, 256 * 128**2 * 3  # roughly, for the share that is done
 _SLICE_STEPS = 20
-_LOSS_TABLE = 1 << 12  # noise levels, as many as the trainer's weights are scaled over,
-_LOSS_STRIDE, _LOSS_POINTS = 10, 32  # and of which the exact denoiser's loss is a mean
 _MEASURE_SECONDS = 3.0
-_DISTANCES = {
-    "sliced_wasserstein": sliced_wasserstein,
-    "energy_distance": energy_distance,
-    "mmd": mmd,
-}
 
 
 @dataclass(frozen=True)
@@ -192,15 +183,22 @@ class TrainingRun(Iterator[float]):
         for ratio in LEVELS:
             self._probes.append(Probe(source, ratio))
             yield 0.0
-        self.exact_loss = _exact_loss(self.config, source)
+        self.exact_loss = self._exact_loss(source)
         yield 0.0
         self.exact = tuple(probe.arrows for probe in self._probes)
-        self._untrained = _untrained(trainer, self._fresh)
+        self._untrained = trainer.loss_by_t_of(trainer.denoiser(), self._fresh).clamp_min(1e-12)
         yield 0.0
         self._snap(trainer, [])
         yield 0.0
         yield from self._train(trainer)
         yield from self._measure(trainer)
+
+    def _exact_loss(self, source: Distribution) -> float | None:
+        config = self.config
+        if config.train.ot_pairing or config.network.classes:
+            return None
+        loss = exact_loss(config.train, config.path.build(), source)
+        return loss if math.isfinite(loss) and loss > 0 else None
 
     def _trainer(self) -> Trainer:
         config = self.config
@@ -275,57 +273,20 @@ class TrainingRun(Iterator[float]):
         assert self.checkpoint is not None
         network, path = self.checkpoint.denoiser, EDM()
         denoiser = OnPath(network, network.schedule, path)
-        start = self._share(self.config.train.steps)
-        found: dict[str, float] = {}
-        slices = [*self._distances(denoiser, path, found), *self._nats(denoiser, path, found)]
-        for k, part in enumerate(slices):
-            part()
-            yield start + (1 - start) * (k + 1) / (len(slices) + 1)
-        self.metrics = {key: round(value, 5) for key, value in found.items()}
+        data, start = self.config.data, self._share(self.config.train.steps)
+        work = report(
+            denoiser,
+            path,
+            lambda n, seed: replace(data, n=n, seed=data.seed + seed).load(),
+            density=GaussianMixture(*MIXTURES[data.name]()) if data.name in MIXTURES else None,
+            draws=1,
+            likely=_LIKELY,
+            likely_steps=_LIKELY_STEPS,
+        )
+        self.metrics = yield from _scaled(work, start)
         self.checkpoint = replace(
             self.checkpoint, card=replace(self.checkpoint.card, metrics=self.metrics)
         )
-
-    def _distances(self, denoiser: Denoiser, path: EDM, found: dict[str, float]) -> list[Any]:
-        """Slices of work that draw samples and measure their distances to fresh data."""
-        noise = path.prior_std() * torch.randn(_FRESH, 2, generator=_seeded())
-        grid = make_grid(path, _MEASURE_STEPS, "karras")
-        states = Heun().iterate(denoiser, path, grid, noise)
-        last: list[Tensor] = []
-
-        def walk() -> None:
-            with torch.inference_mode():
-                for _ in range(4):
-                    state = next(states, None)
-                    last[:] = last if state is None else [state.x_t]
-
-        def measure(name: str, distance: Any) -> None:
-            found[name] = float(distance(last[0].nan_to_num(0.0), self._fresh))
-
-        def floor(name: str, distance: Any) -> None:
-            other = fresh_points(self.config.data, _FRESH, 2)
-            found[f"{name}_floor"] = float(distance(other, self._fresh))
-
-        walks = [walk] * math.ceil((_MEASURE_STEPS + 1) / 4)
-        return [*walks, *(_bind(f, *item) for item in _DISTANCES.items() for f in (measure, floor))]
-
-    def _nats(self, denoiser: Denoiser, path: EDM, found: dict[str, float]) -> list[Any]:
-        """Slices of work that measure the likelihood of fresh points."""
-        points = fresh_points(self.config.data, _LIKELY, 3)
-        nats: list[Tensor] = []
-
-        def measure(part: Tensor) -> None:
-            nats.append(likelihood(denoiser, path, part, _LIKELY_STEPS).nats)
-            value = float(torch.cat(nats).mean())
-            if math.isfinite(value):
-                found["nll"] = value
-
-        def exact() -> None:
-            if self.config.data.name in MIXTURES:
-                density = GaussianMixture(*MIXTURES[self.config.data.name]())
-                found["nll_exact"] = float(-density.log_prob(points.double()).mean())
-
-        return [*(_bind(measure, part) for part in points.chunk(_LIKELY_PARTS)), exact]
 
     def _card(self, step: int) -> Card:
         config = self.config
@@ -380,51 +341,6 @@ def _mean_of(rows: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(rows)).nanmean(0) if rows else torch.tensor(float("nan"))
 
 
-def _untrained(trainer: Trainer, points: Tensor) -> Tensor:
-    """(B,) the loss of the untrained network in the middle of each of the trainer's bins."""
-    schedule, target = trainer.schedule, trainer.config.target
-    log_snr = schedule.log_snr(trainer.t_edges).clamp(-40, 40)
-    t = schedule.t_at_log_snr((log_snr[1:] + log_snr[:-1]) / 2).clamp(schedule.t_min, 1 - 1e-6)
-    at = levels_at(schedule, target, t, torch.float32)
-    eps = torch.randn(points.shape, generator=_seeded())
-    denoiser = trainer.denoiser()
-    losses = []
-    with torch.inference_mode():
-        for time, alpha, sigma in zip(
-            t.tolist(), at.alpha.flatten(), at.sigma.flatten(), strict=True
-        ):
-            x_0 = denoiser(alpha * points + sigma * eps, time)
-            losses.append((x_0 - points).square().mean())
-    return (_of_target(at).flatten() * torch.stack(losses)).clamp_min(1e-12)
-
-
-def _of_target(at: Levels) -> Tensor:
-    """The relative squared error of the target for one unit of squared error of x_0."""
-    gain = (at.a * at.sigma - at.b * at.alpha) / at.sigma
-    return gain**2 / (at.a**2 + at.b**2)
-
-
-@torch.inference_mode()
-def _exact_loss(config: TrainingConfig, source: Distribution) -> float | None:
-    """The training loss of the exact denoiser."""
-    if config.train.ot_pairing or config.network.classes:
-        return None
-    schedule, weighting = config.path.build(), WEIGHTINGS[config.train.weighting]
-    u = (torch.arange(_LOSS_TABLE, dtype=torch.float64) + 0.5) / _LOSS_TABLE
-    at = levels_at(schedule, config.train.target, weighting.times(schedule, u), torch.float64)
-    weight = weighting.weight(at)
-    factor = (weight / weight.mean() * _of_target(at)).flatten()
-    rows = range(_LOSS_STRIDE // 2, _LOSS_TABLE, _LOSS_STRIDE)
-    generator, total = _seeded(), 0.0
-    for k in rows:
-        points = source.sample(_LOSS_POINTS, generator).float()
-        eps = torch.randn(points.shape, generator=generator)
-        alpha, sigma = at.alpha[k].item(), at.sigma[k].item()
-        gap = source.posterior_mean(alpha * points + sigma * eps, alpha, sigma) - points
-        total += float(factor[k]) * float(gap.square().mean()) / len(rows)
-    return total if math.isfinite(total) and total > 0 else None
-
-
 def _work(config: TrainingConfig) -> int:
     return max(config.train.batch * config.network.width**2 * config.network.depth, 1)
 
@@ -433,5 +349,13 @@ def _seeded() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _bind(function: Any, *arguments: Any) -> Any:
-    return lambda: function(*arguments)
+def _scaled(
+    work: Generator[float, None, dict[str, float]], start: float
+) -> Generator[float, None, dict[str, float]]:
+    """Let the share of some work go from ``start`` to 1."""
+    while True:
+        try:
+            yield start + (1 - start) * next(work)
+        except StopIteration as end:
+            found: dict[str, float] = end.value
+            return found
