@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
-SCRIPTS = ("base", "points", "fields", "lines", "images", "rail", "levels", "scrubber", "main")
+SCRIPTS = ("base", "plane", "points", "fields", "lines", "images", "rail", "levels", "scrubber", "main")
 STYLES = ("player", "panels")
 MAX_PANELS = 4
 

@@ -3,9 +3,9 @@
 
 const ERROR_BLANK = 255;
 
-class FieldsView {
+class FieldsView extends PlaneView {
   constructor(host, panel, run) {
-    Object.assign(this, { host, panel, run, width: 0, height: 0 });
+    super(host, panel, run);
     for (const role of ["exact", "learned", "error"]) this[role] = run.role(panel, role);
     this.canvases = Object.fromEntries(["heat", "still", "vector"].map((name) =>
       [name, el("canvas", { class: `dvz-layer dvz-layer-${name}`, "aria-hidden": "true" })]));
@@ -30,30 +30,7 @@ class FieldsView {
   }
 
   resize(width, height) {
-    if (width === this.width && height === this.height && this.ratio === pixelRatio()) return;
-    Object.assign(this, { width, height, ratio: pixelRatio(), stillKey: null });
-    if (!width || !height) return;
-    const [lo, hi] = this.panel.limits;
-    const room = { x: width - 2 * STAGE_PAD, y: height - 2 * STAGE_PAD };
-    this.unit = Math.max(Math.min(room.x / (hi[0] - lo[0]), room.y / (hi[1] - lo[1])), 1e-6);
-    this.origin = {
-      x: width / 2 - (this.unit * (lo[0] + hi[0])) / 2,
-      y: height / 2 + (this.unit * (lo[1] + hi[1])) / 2,
-    };
-    for (const name of ["still", "vector"]) fitCanvas(this.canvases[name], width, height);
-    const [left, top] = this.toScreen(lo[0], hi[1]);
-    Object.assign(this.canvases.heat.style, {
-      left: `${left}px`, top: `${top}px`,
-      width: `${this.unit * (hi[0] - lo[0])}px`, height: `${this.unit * (hi[1] - lo[1])}px`,
-    });
-  }
-
-  toScreen(x, y) {
-    return PointsView.prototype.toScreen.call(this, x, y);
-  }
-
-  toPlane(x, y) {
-    return PointsView.prototype.toPlane.call(this, x, y);
+    this.fit(width, height, ["still", "vector"]);
   }
 
   draw(frame, state) {
@@ -73,11 +50,7 @@ class FieldsView {
   drawStill(palette) {
     const g = this.canvases.still.getContext("2d");
     g.clearRect(0, 0, this.width, this.height);
-    const [left, top] = this.toPlane(0, 0);
-    const [right, bottom] = this.toPlane(this.width, this.height);
-    const ticks = niceTicks(left, right, Math.max(2, Math.min(this.width / 46, 16)));
-    const step = ticks.length > 1 ? ticks[1] - ticks[0] : 1;
-    PointsView.prototype.drawGrid.call(this, g, palette, { left, top, right, bottom, step });
+    this.drawGrid(g, palette);
     this.table = this.errorTable(palette);
     const bar = this.bar.getContext("2d");
     for (let i = 0; i < 96; i++) {
@@ -129,27 +102,8 @@ class FieldsView {
   }
 
   drawArrows(g, field, frame, color, thick, opacity) {
-    const [frames, rows, columns] = field.shape;
-    const [lo, hi] = this.panel.limits;
-    const { data } = field;
-    const low = clamp(Math.floor(frame), 0, frames - 1);
-    const high = Math.min(low + 1, frames - 1);
-    const share = frames > 1 ? frame - Math.floor(frame) : 0;
-    const size = rows * columns * 2;
-    const pitch = { x: (hi[0] - lo[0]) / (columns - 1), y: (hi[1] - lo[1]) / (rows - 1) };
-    const longest = 0.86 * this.unit * Math.min(pitch.x, pitch.y);
-    const component = (i) => {
-      const q = data[low * size + i];
-      return ((q + share * (data[high * size + i] - q)) / 65535) * 2 - 1;
-    };
-    g.beginPath();
-    for (let i = 0; i < rows * columns; i++) {
-      const [x, y] = this.toScreen(lo[0] + (i % columns) * pitch.x, lo[1] + Math.floor(i / columns) * pitch.y);
-      drawArrow(g, x, y, component(2 * i) * longest, -component(2 * i + 1) * longest);
-    }
+    this.traceArrows(g, field, frame, 0.86);
     g.lineWidth = thick;
-    g.lineCap = "round";
-    g.lineJoin = "round";
     g.globalAlpha = opacity;
     g.strokeStyle = color;
     g.stroke();

@@ -82,15 +82,7 @@ class LevelsCard {
   draw(frame, state) {
     if (!this.ready) return;
     const { palette } = state;
-    const key = `${palette.key}:${pixelRatio()}`;
-    if (!this.base || this.key !== key) {
-      this.key = key;
-      this.base = this.drawBase(palette);
-    }
-    const g = this.chart.context;
-    const ratio = pixelRatio();
-    g.clearRect(0, 0, this.chart.width, this.chart.height);
-    g.drawImage(this.base, 0, 0, this.chart.canvas.width / ratio, this.chart.canvas.height / ratio);
+    const g = paintBase(this, palette);
     const { left, right, top, bottom } = this.area;
     const x = left + this.axis.position(frame) * (right - left);
     strokeSegment(g, x, top - 3, x, bottom + 3, palette.css.primary, 2);

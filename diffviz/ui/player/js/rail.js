@@ -84,6 +84,17 @@ function fitChart(chart) {
   return true;
 }
 
+// Put a card's still picture on its chart: it is drawn anew only for another theme or pixel ratio.
+function paintBase(card, palette) {
+  const key = `${palette.key}:${pixelRatio()}`;
+  if (!card.base || card.key !== key) Object.assign(card, { key, base: card.drawBase(palette) });
+  const { context: g, canvas, width, height } = card.chart;
+  const ratio = pixelRatio();
+  g.clearRect(0, 0, width, height);
+  g.drawImage(card.base, 0, 0, canvas.width / ratio, canvas.height / ratio);
+  return g;
+}
+
 class HistogramCard {
   constructor(entry, run) {
     Object.assign(this, { entry, run });
@@ -462,15 +473,7 @@ class DistanceCard {
     setText(this.now, compact(this.values[Math.round(frame)], 3));
     if (!this.ready) return;
     const { palette } = state;
-    const key = `${palette.key}:${pixelRatio()}`;
-    if (!this.base || this.key !== key) {
-      this.key = key;
-      this.base = this.drawBase(palette);
-    }
-    const g = this.chart.context;
-    const ratio = pixelRatio();
-    g.clearRect(0, 0, this.chart.width, this.chart.height);
-    g.drawImage(this.base, 0, 0, this.chart.canvas.width / ratio, this.chart.canvas.height / ratio);
+    const g = paintBase(this, palette);
     this.trace(g, frame);
     g.lineWidth = 2;
     g.lineJoin = "round";
