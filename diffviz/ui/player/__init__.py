@@ -56,7 +56,18 @@ __all__ = [
 ]
 
 HERE = Path(__file__).parent
-SCRIPTS = ("base", "plane", "points", "fields", "lines", "images", "rail", "levels", "scrubber", "main")
+SCRIPTS = (
+    "base",
+    "plane",
+    "points",
+    "fields",
+    "lines",
+    "images",
+    "rail",
+    "levels",
+    "scrubber",
+    "main",
+)
 STYLES = ("player", "panels")
 MAX_PANELS = 4
 
