@@ -30,9 +30,10 @@ from torch import Tensor
 
 from diffviz.configs import ShiftedFlow
 from diffviz.denoisers import Network
-from diffviz.networks import NetworkConfig, PointNetwork
+from diffviz.networks import Conditional, NetworkConfig
 from diffviz.schedules import SCHEDULES, DiscreteVP, Schedule
 from diffviz.training import TrainConfig
+from diffviz.unet import UNetConfig
 
 __all__ = [
     "MAX_CARD_BYTES",
@@ -52,7 +53,10 @@ MAX_WEIGHT_BYTES = 32_000_000
 MAX_CARD_BYTES = 200_000
 """The largest card that is read."""
 
-_FORMAT = "diffviz-points-1"
+_FORMATS: dict[str, type[NetworkConfig] | type[UNetConfig]] = {
+    "diffviz-points-1": NetworkConfig,
+    "diffviz-images-1": UNetConfig,
+}
 _LONGEST_TEXT = 2000
 _MOST_METRICS = 100
 
@@ -107,8 +111,8 @@ class Checkpoint:
     """A model that was read.
 
     Attributes:
-        denoiser: the model; its module is a ``PointNetwork``, its ``schedule`` and ``predicts``
-            come from the card.
+        denoiser: the model; its module is a ``PointNetwork`` or a ``UNet``, its ``schedule`` and
+            ``predicts`` come from the card.
         card: where it came from.
     """
 
@@ -123,7 +127,7 @@ def save(
 
     Args:
         path: where to put the weights; the ending becomes .safetensors, and .json for the card.
-        denoiser: a network around a ``PointNetwork``, such as ``Trainer.denoiser()``.
+        denoiser: a network around a ``PointNetwork`` or ``UNet``, such as ``Trainer.denoiser()``.
         card: where it came from.
         dtype: of the numbers in the file: float16 halves it, and is read as float32 again.
 
@@ -145,8 +149,10 @@ def dumps(
 ) -> tuple[bytes, bytes]:
     """Return the two files as bytes: weights and card; see ``save``."""
     module = denoiser.module
-    if not isinstance(module, PointNetwork):
-        raise CheckpointError("only networks for points can be saved: this denoiser is another one")
+    if not isinstance(module, Conditional):
+        raise CheckpointError(
+            "only networks for points or pictures can be saved: this denoiser is another one"
+        )
     state = {
         name: tensor.detach().to(dtype).clone() for name, tensor in module.state_dict().items()
     }
@@ -157,7 +163,7 @@ def dumps(
         )
     weights = safetensors.torch.save(state)
     fields = {
-        "format": _FORMAT,
+        "format": next(name for name, kind in _FORMATS.items() if kind is type(module.config)),
         "data": card.data,
         "seed": card.seed,
         "steps": card.steps,
@@ -196,15 +202,16 @@ def loads(weights: bytes, card: bytes) -> Checkpoint:
     _bounded("model card", len(card), MAX_CARD_BYTES)
     _bounded("weights", len(weights), MAX_WEIGHT_BYTES)
     fields = _Fields(_parse(card))
-    if fields.raw.get("format") != _FORMAT:
+    shape = _FORMATS.get(str(fields.raw.get("format")))
+    if shape is None:
         raise CheckpointError(
-            f"This card is not one of a diffviz model ({_FORMAT}): choose the JSON file that was "
-            "saved with the weights."
+            f"This card is not one of a diffviz model ({' or '.join(_FORMATS)}): choose the JSON "
+            "file that was saved with the weights."
         )
-    network = fields.build("network", lambda raw: NetworkConfig(**raw))
+    network = fields.build("network", lambda raw: shape(**raw))
     schedule = fields.build("schedule", _read_schedule)
     predicts = fields.text("predicts")
-    module = fields.build("predicts", lambda raw: PointNetwork(network, schedule, raw))
+    module = fields.build("predicts", lambda raw: network.build(schedule, raw))
     read = _read_weights(weights)
     _check_shapes(read, module.state_dict())
     if fields.text("sha256") != hashlib.sha256(weights).hexdigest():
@@ -420,5 +427,5 @@ def _bounded(what: str, size: int, most: int) -> None:
     if size > most:
         raise CheckpointError(
             f"The {what} have more than {most / 1e6:g} MB, the most that is read: this is not a "
-            "model of points that was saved here."
+            "model that was saved here."
         )

@@ -12,6 +12,14 @@ Bonneel et al. 2015, "Sliced and Radon Wasserstein barycenters of measures" (sli
 Szekely and Rizzo 2013, "Energy statistics: a class of statistics based on distances" (eq. 1.1);
 Gretton et al. 2012, "A kernel two-sample test" (eq. 5).
 
+    Frechet distance     |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)),  means and covariances
+    precision, recall    share of one set within the k-nearest-neighbour balls of the other
+
+The last three are for features of pictures (see ``classifier``), not for pixels: Dowson and Landau
+1982, "The Frechet distance between multivariate normal distributions", used on features by Heusel
+et al. 2017 (FID); Kynkaanniemi et al. 2019, "Improved precision and recall metric for assessing
+generative models" (eq. 1 and 2).
+
 All functions take samples (N, ...) on any device; what follows the first axis is flattened.
 """
 
@@ -27,9 +35,12 @@ from torch import Tensor
 
 __all__ = [
     "GaussianDistance",
+    "PrecisionRecall",
     "distance_to_gaussian",
     "energy_distance",
+    "frechet_distance",
     "mmd",
+    "precision_recall",
     "sliced_wasserstein",
     "sliced_wasserstein_path",
 ]
@@ -160,6 +171,75 @@ def mmd(x: Tensor, y: Tensor, bandwidth: float | None = None) -> Tensor:
         - 2 * _mean_over_pairs(x, y, kernel)
     )
     return square.clamp_min(0).sqrt()
+
+
+def frechet_distance(x: Tensor, y: Tensor) -> float:
+    """Frechet distance |m - m'|^2 + tr(C + C' - 2 (C C')^(1/2)) of two Gaussians fitted to sets.
+
+    It falls with the number of samples: compare only figures from as many.
+    Source: Dowson and Landau 1982; Heusel et al. 2017, eq. 6.
+
+    Args:
+        x: features (N, D), N at least 2.
+        y: features (M, D), M at least 2.
+
+    Returns:
+        The distance, at least 0, in squared units of x, worked out in float64.
+
+    Raises:
+        ValueError: sets of fewer than two samples, or different shapes.
+    """
+    x, y = (part.double() for part in _pair(x, y))
+    if len(x) < 2 or len(y) < 2:
+        raise ValueError("A covariance needs at least two samples in each set.")
+    gap = (x.mean(0) - y.mean(0)).square().sum()
+    first, second = (torch.cov(part.T).reshape(part.shape[1], -1) for part in (x, y))
+    values, vectors = torch.linalg.eigh(first)
+    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    shared = torch.linalg.eigvalsh(root @ second @ root).clamp_min(0).sqrt().sum()
+    return max(float(gap + first.trace() + second.trace() - 2 * shared), 0.0)
+
+
+class PrecisionRecall(NamedTuple):
+    """How much of one set lies among the other.
+
+    Attributes:
+        precision: share of the samples that lie among the data: are they like real ones?
+        recall: share of the data that lies among the samples: is all of it covered?
+    """
+
+    precision: float
+    recall: float
+
+
+def precision_recall(samples: Tensor, data: Tensor, k: int = 3) -> PrecisionRecall:
+    """Share of each set that lies within the k-nearest-neighbour balls of the other.
+
+    Source: Kynkaanniemi et al. 2019, eq. 1 and 2, k = 3 as there.  Both depend on the size of the
+    sets: compare only figures from as many.
+
+    Args:
+        samples: features (N, D), N above k.
+        data: features (M, D), M above k.
+        k: which neighbour's distance is the radius of a ball.
+
+    Raises:
+        ValueError: k below 1, sets of k samples or fewer, or different shapes.
+    """
+    samples, data = _pair(samples, data)
+    if k < 1 or min(len(samples), len(data)) <= k:
+        raise ValueError(f"Sets of {len(samples)} and {len(data)} have no {k}-th neighbours.")
+    return PrecisionRecall(_among(samples, data, k), _among(data, samples, k))
+
+
+def _among(x: Tensor, y: Tensor, k: int) -> float:
+    """The share of x within the balls around y."""
+    rows = max(1, _PAIRS // len(y))
+    radius = torch.cat(
+        [torch.cdist(part, y).kthvalue(k + 1, dim=1).values for part in torch.split(y, rows)]
+    )
+    inside = [(torch.cdist(part, y) <= radius).any(1) for part in torch.split(x, rows)]
+    return float(torch.cat(inside).float().mean())
 
 
 class GaussianDistance(NamedTuple):

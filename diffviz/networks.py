@@ -1,4 +1,4 @@
-r"""Small networks that denoise points: a residual MLP that is told the noise level.
+r"""Networks that denoise, told the noise level; here the one for points, a residual MLP.
 
 Whatever a network predicts is one mix of data and noise, y = a x_0 + b eps:
 
@@ -13,8 +13,9 @@ With r^2 = alpha^2 + sigma^2, the variance of x_t for data of unit variance, the
 
     y(x_t, t) = c_skip x_t + c_out F(x_t / r, log(sigma / alpha)),
 
-where F is the MLP.  "edm" takes for c_skip x_t the best linear guess of y, so that F is left with
-what is not linear and has unit variance at every noise level (Karras et al. 2022, appendix B.6):
+where F is the MLP, or the U-Net of ``unet``.  "edm" takes for c_skip x_t the best linear guess of
+y, so that F is left with what is not linear and has unit variance at every noise level (Karras et
+al. 2022, appendix B.6):
 
     c_skip = (a alpha + b sigma) / r^2,    c_out = (a sigma - b alpha) / r.
 
@@ -29,9 +30,10 @@ Ho and Salimans 2022 (the learned null class that stands for "no condition").
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -42,18 +44,20 @@ from diffviz.schedules import Schedule
 __all__ = [
     "PRECONDITIONINGS",
     "TARGETS",
+    "Conditional",
     "Levels",
     "NetworkConfig",
     "PointNetwork",
     "levels_at",
 ]
 
-_LEVEL_REACH = 8.0  # |log(sigma / alpha)| beyond which the MLP sees no difference
+LEVEL_REACH = 8.0  # |log(sigma / alpha)| beyond which a network sees no difference
 _LEVEL_OCTAVES = 6
 _PLACE_OCTAVES = 4
 _PLACE_REACH = 4.0  # x_t / r rarely leaves [-4, 4]: the longest wave has this half period
 
 Mix: TypeAlias = "tuple[Tensor, Tensor]"
+Layer = TypeVar("Layer", nn.Linear, nn.Embedding, nn.Conv2d)
 
 
 class Levels(NamedTuple):
@@ -125,6 +129,10 @@ class NetworkConfig:
     classes: int = 0
     preconditioning: str = "edm"
 
+    def build(self, schedule: Schedule, predicts: str, seed: int = 0) -> PointNetwork:
+        """Return a network of this shape."""
+        return PointNetwork(self, schedule, predicts, seed)
+
     def __post_init__(self) -> None:
         for name, low, high in (
             ("dim", 1, 16),
@@ -159,45 +167,28 @@ def levels_at(schedule: Schedule, target: str, t: Tensor, dtype: torch.dtype) ->
     return Levels(*(level.to(dtype)[:, None, None] for level in (alpha, sigma, *mix)))
 
 
-class PointNetwork(nn.Module):
-    """A denoiser of points: predicts its target from (x_t, t) on one path.
-
-    Its last layer starts at 0, so that an untrained "edm" network is the exact denoiser of a
-    standard Gaussian.
+class Conditional(nn.Module, ABC):
+    """A denoiser that is told the noise level and, where it has classes, a label.
 
     Args:
-        config: its shape.
+        config: its shape, with ``classes``.
         schedule: the path it is for.
         predicts: a key of ``TARGETS``.
-        seed: of the first weights; the global generator is left alone.
 
     Raises:
         ValueError: for an unknown target.
     """
 
-    def __init__(
-        self, config: NetworkConfig, schedule: Schedule, predicts: str, seed: int = 0
-    ) -> None:
+    def __init__(self, config: Any, schedule: Schedule, predicts: str) -> None:
         super().__init__()
         if predicts not in TARGETS:
             raise ValueError(f"unknown target {predicts!r}: choose one of {', '.join(TARGETS)}")
         self.config, self.schedule, self.predicts = config, schedule, predicts
-        generator = torch.Generator().manual_seed(seed)
-        width, depth = config.width, config.depth
-        self.place = _linear(config.dim * (1 + 2 * _PLACE_OCTAVES), width, generator)
-        self.level = _linear(1 + 2 * _LEVEL_OCTAVES, width, generator)
-        self.told = _linear(width, width * depth, generator)
-        self.inner = nn.ModuleList(_linear(width, width, generator) for _ in range(depth))
-        self.outer = nn.ModuleList(
-            _linear(width, width, generator, gain=1 / math.sqrt(depth)) for _ in range(depth)
-        )
-        self.last = _linear(width, config.dim, generator, gain=0.0)
-        self.label = _embedding(config.classes + 1, width, generator) if config.classes else None
 
     @property
     def null_label(self) -> int:
         """The label that stands for no condition."""
-        return self.config.classes
+        return int(self.config.classes)
 
     def forward(self, x_t: Tensor, t: Tensor, label: Tensor | int | None = None) -> Tensor:
         """Return the predicted target, (B, D) in the dtype of ``x_t``.
@@ -205,7 +196,7 @@ class PointNetwork(nn.Module):
         Args:
             x_t: (B, D) points.
             t: (B,) times in [0, 1].
-            label: a class from 0 up, one for all or (B,); None for no condition.
+            label: a class from 0 up, one for all or (B,); ``null_label`` or None for no condition.
 
         Raises:
             ValueError: for a label that the network does not know, or a time outside [0, 1].
@@ -218,6 +209,7 @@ class PointNetwork(nn.Module):
             grouped, levels, None if labels is None else labels.reshape(grouped.shape[:2])
         ).reshape(x_t.shape)
 
+    @abstractmethod
     def at(self, x_t: Tensor, levels: Levels, label: Tensor | None = None) -> Tensor:
         """Do what ``forward`` does for K groups of m points, each group at a level of its own.
 
@@ -226,23 +218,6 @@ class PointNetwork(nn.Module):
             levels: of the groups, see ``levels_at``.
             label: (K, m) classes, ``null_label`` for no condition; None without classes.
         """
-        c_skip, c_out = PRECONDITIONINGS[self.config.preconditioning](levels)
-        x = x_t * torch.rsqrt(levels.alpha**2 + levels.sigma**2)
-        ratio = (levels.sigma.log() - levels.alpha.log()).clamp(-_LEVEL_REACH, _LEVEL_REACH)
-        dtype = self.last.weight.dtype
-        y = c_out * self._mlp(x.to(dtype), ratio.to(dtype), label).to(x.dtype)
-        return y if c_skip is None else y + c_skip * x_t
-
-    def _mlp(self, x: Tensor, ratio: Tensor, label: Tensor | None) -> Tensor:
-        told = self.level(_waves(ratio, _LEVEL_REACH * 2, _LEVEL_OCTAVES))
-        if self.label is not None and label is not None:
-            told = told + self.label(label)
-        parts = self.told(functional.silu(told)).chunk(self.config.depth, -1)
-        h = self.place(_waves(x, _PLACE_REACH, _PLACE_OCTAVES))
-        for inner, outer, part in zip(self.inner, self.outer, parts, strict=True):
-            h = h + outer(functional.silu(inner(h) + part))
-        y: Tensor = self.last(functional.silu(h))
-        return y
 
     def _labels(self, label: Tensor | int | None, batch: int) -> Tensor | None:
         classes = self.config.classes
@@ -259,24 +234,90 @@ class PointNetwork(nn.Module):
         return labels
 
 
-def _waves(x: Tensor, half_period: float, octaves: int) -> Tensor:
+class PointNetwork(Conditional):
+    """A denoiser of points: predicts its target from (x_t, t) on one path.
+
+    Its last layer starts at 0, so that an untrained "edm" network is the exact denoiser of a
+    standard Gaussian.
+
+    Args:
+        config: its shape.
+        schedule: the path it is for.
+        predicts: a key of ``TARGETS``.
+        seed: of the first weights; the global generator is left alone.
+
+    Raises:
+        ValueError: for an unknown target.
+    """
+
+    config: NetworkConfig
+
+    def __init__(
+        self, config: NetworkConfig, schedule: Schedule, predicts: str, seed: int = 0
+    ) -> None:
+        super().__init__(config, schedule, predicts)
+        generator = torch.Generator().manual_seed(seed)
+        width, depth = config.width, config.depth
+        self.place = linear(config.dim * (1 + 2 * _PLACE_OCTAVES), width, generator)
+        self.level = linear(1 + 2 * _LEVEL_OCTAVES, width, generator)
+        self.told = linear(width, width * depth, generator)
+        self.inner = nn.ModuleList(linear(width, width, generator) for _ in range(depth))
+        self.outer = nn.ModuleList(
+            linear(width, width, generator, gain=1 / math.sqrt(depth)) for _ in range(depth)
+        )
+        self.last = linear(width, config.dim, generator, gain=0.0)
+        self.label = embedding(config.classes + 1, width, generator) if config.classes else None
+
+    def at(self, x_t: Tensor, levels: Levels, label: Tensor | None = None) -> Tensor:
+        """Do what ``forward`` does for K groups of m points, each group at a level of its own."""
+        c_skip, c_out = PRECONDITIONINGS[self.config.preconditioning](levels)
+        x = x_t * torch.rsqrt(levels.alpha**2 + levels.sigma**2)
+        dtype = self.last.weight.dtype
+        y = c_out * self._mlp(x.to(dtype), level_ratio(levels).to(dtype), label).to(x.dtype)
+        return y if c_skip is None else y + c_skip * x_t
+
+    def _mlp(self, x: Tensor, ratio: Tensor, label: Tensor | None) -> Tensor:
+        told = self.level(waves(ratio, LEVEL_REACH * 2, _LEVEL_OCTAVES))
+        if self.label is not None and label is not None:
+            told = told + self.label(label)
+        parts = self.told(functional.silu(told)).chunk(self.config.depth, -1)
+        h = self.place(waves(x, _PLACE_REACH, _PLACE_OCTAVES))
+        for inner, outer, part in zip(self.inner, self.outer, parts, strict=True):
+            h = h + outer(functional.silu(inner(h) + part))
+        y: Tensor = self.last(functional.silu(h))
+        return y
+
+
+def level_ratio(levels: Levels) -> Tensor:
+    """Return (K, 1, 1): log(sigma / alpha), as far as networks tell it apart."""
+    ratio = levels.sigma.log() - levels.alpha.log()
+    return ratio.clamp(-LEVEL_REACH, LEVEL_REACH)
+
+
+def waves(x: Tensor, half_period: float, octaves: int) -> Tensor:
     """Return (..., C (1 + 2 octaves)): x, and the sines and cosines of its octaves."""
     frequency = math.pi / half_period * 2.0 ** torch.arange(octaves, dtype=x.dtype)
     phase = (x[..., None] * frequency).flatten(-2)
     return torch.cat([x, phase.sin(), phase.cos()], -1)
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
+def linear(inputs: int, outputs: int, generator: torch.Generator, gain: float = 1.0) -> nn.Linear:
     """Weights N(0, gain^2 / inputs) and zero biases, from a generator of their own."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
-    with torch.no_grad():
-        layer.weight.normal_(generator=generator).mul_(gain / math.sqrt(inputs))
-        layer.bias.zero_()
-    return layer
+    layer = nn.Linear(inputs, outputs, device="meta")
+    return seeded(layer, gain / math.sqrt(inputs), generator)
 
 
-def _embedding(count: int, width: int, generator: torch.Generator) -> nn.Embedding:
-    layer = nn.Embedding(count, width, device="meta").to_empty(device="cpu")
+def embedding(count: int, width: int, generator: torch.Generator) -> nn.Embedding:
+    """Weights N(0, 1), from a generator of their own."""
+    return seeded(nn.Embedding(count, width, device="meta"), 1.0, generator)
+
+
+def seeded(layer: Layer, std: float, generator: torch.Generator) -> Layer:
+    """Give a layer without memory its weights, N(0, std^2), and zero biases."""
+    layer.to_empty(device="cpu")
     with torch.no_grad():
-        layer.weight.normal_(generator=generator)
+        layer.weight.normal_(generator=generator).mul_(std)
+        for name, values in layer.named_parameters():
+            if name == "bias":
+                values.zero_()
     return layer

@@ -1,21 +1,23 @@
-"""Train the denoisers that ship with the app.
+"""Train the networks that ship with the app.
 
     python -m diffviz.train points                    # every built-in set of points
     python -m diffviz.train points moons spiral       # some of them
     python -m diffviz.train points moons --steps 500 --into /tmp/weights
+    python -m diffviz.train images mnist              # pictures; goes on where it was interrupted
+    python -m diffviz.train classifiers fashion       # what measures them
 
-Each model is trained on ``POINTS`` points of its data set and measured on fresh ones: samples by
-Heun's method against new draws of the data, and the negative log-likelihood of new points by the
-probability-flow ODE.  Beside each distance stands what two new draws of the data measure (the
-floor) and what independent points of the training set do, which is what a perfect model would
-score.  The two differ where a set spreads its points more evenly than chance does, as moons do.
-The figures go into the card beside the weights.
+Each model of points is trained on ``POINTS`` points of its data set and measured on fresh ones:
+samples by Heun's method against new draws of the data, and the negative log-likelihood of new
+points by the probability-flow ODE.  Beside each distance stands what two new draws of the data
+measure (the floor) and what independent points of the training set do, which is what a perfect
+model would score.  The two differ where a set spreads its points more evenly than chance does, as
+moons do.  The figures go into the card beside the weights.  What pictures need is in
+``train_images``; their quality is measured by ``python -m diffviz.evaluate``.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +28,12 @@ from diffviz.checkpoints import Card, save
 from diffviz.datasets import DATASETS, INFO, MIXTURES, labelled
 from diffviz.distributions import GaussianMixture
 from diffviz.networks import NetworkConfig
-from diffviz.pretrained import FOLDER, PRETRAINED
+from diffviz.pretrained import FOLDER, IMAGE_FOLDER, PRETRAINED
 from diffviz.report import report
 from diffviz.schedules import EDM
 from diffviz.slices import finish
+from diffviz.sources import SOURCES, SourceError
+from diffviz.train_images import CLASSIFIER_EPOCHS, IMAGE_CONFIG, tell, train_images, train_judge
 from diffviz.training import Diverged, TrainConfig, Trainer
 
 __all__ = ["CONFIG", "NETWORK", "POINTS", "main", "train_points"]
@@ -67,7 +71,7 @@ def train_points(name: str, steps: int, into: Path) -> dict[str, float]:
         every=250,
     )
     for progress in trainer:
-        _tell(f"{name}: step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}")
+        tell(f"{name}: step {progress.step:,} of {steps:,}, loss {progress.loss:.4f}")
     denoiser = trainer.denoiser()
     density = GaussianMixture(*MIXTURES[name]()) if name in MIXTURES else None
     work = report(denoiser, schedule, DATASETS[name], density=density, training=points)
@@ -78,37 +82,53 @@ def train_points(name: str, steps: int, into: Path) -> dict[str, float]:
     return figures
 
 
-def _tell(line: str) -> None:
-    """Show where training is: over the last line on a terminal, nothing in a log."""
-    if sys.stderr.isatty():
-        print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m diffviz.train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     kinds = parser.add_subparsers(dest="kind", required=True)
-    points = kinds.add_parser("points", help="denoisers of the built-in sets of points")
-    points.add_argument("names", nargs="*", help=f"some of: {', '.join(PRETRAINED)}")
-    points.add_argument("--steps", type=int, default=CONFIG.steps)
-    points.add_argument("--into", type=Path, default=FOLDER, help="the folder for the files")
+    for kind, (words, names, unit, count) in _KINDS.items():
+        command = kinds.add_parser(kind, help=words)
+        command.add_argument("names", nargs="*", help=f"some of: {', '.join(names)}")
+        command.add_argument(f"--{unit}", type=int, default=count, dest="count")
+        into = FOLDER if kind == "points" else IMAGE_FOLDER
+        command.add_argument("--into", type=Path, default=into, help="the folder for the files")
+        if kind != "points":
+            command.add_argument("--data", type=Path, help="the folder with the pictures")
+            command.add_argument("--threads", type=int, default=torch.get_num_threads())
+        command.set_defaults(error=command.error)
     asked = parser.parse_args(arguments)
-    unknown = [name for name in asked.names if name not in PRETRAINED]
+    names = _KINDS[asked.kind][1]
+    unknown = [name for name in asked.names if name not in names]
     if unknown:
-        points.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(PRETRAINED)}")
-    torch.set_num_threads(1)
+        asked.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(names)}")
     try:
         asked.into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        points.error(f"there is no place for the files: {error}")
-    for name in asked.names or PRETRAINED:
+        asked.error(f"there is no place for the files: {error}")
+    torch.set_num_threads(1 if asked.kind == "points" else max(asked.threads, 1))
+    for name in asked.names or names:
         try:
-            figures = train_points(name, asked.steps, asked.into)
-        except (Diverged, ValueError, OSError) as error:
-            points.exit(1, f"{name}: {error}\n")
+            figures = _train(asked, name)
+        except (Diverged, ValueError, OSError, SourceError) as error:
+            parser.exit(1, f"{name}: {error}\n")
         row = "  ".join(f"{key} {value:g}" for key, value in figures.items())
         print(f"{name:16} {row}", flush=True)
+
+
+#: kind -> what it is, the names it takes, and the option that says how long, with its default.
+_KINDS: dict[str, tuple[str, tuple[str, ...], str, int]] = {
+    "points": ("denoisers of the built-in sets of points", PRETRAINED, "steps", CONFIG.steps),
+    "images": ("denoisers of pictures", SOURCES, "steps", IMAGE_CONFIG.steps),
+    "classifiers": ("classifiers of pictures", SOURCES, "epochs", CLASSIFIER_EPOCHS),
+}
+
+
+def _train(asked: argparse.Namespace, name: str) -> dict[str, float]:
+    if asked.kind == "points":
+        return train_points(name, asked.count, asked.into)
+    train = train_images if asked.kind == "images" else train_judge
+    return train(name, asked.count, asked.into, asked.data)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+"""Training the models of pictures and their classifiers; ``train`` is the command.
+
+The U-Net is trained as the networks for points are: on the path ``edm`` it predicts x_0, its noise
+levels are drawn log-normally (Karras et al. 2022), a tenth of the labels is withheld, and what
+ships is the moving average of its weights in half precision.  Every ``_KEEP`` steps all that
+training needs to go on is written beside the model, so that after an interruption the same command
+goes on from there, with the same outcome as without it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+
+from diffviz.checkpoints import Card, save
+from diffviz.classifier import Classifier, accuracy, train_classifier
+from diffviz.schedules import EDM
+from diffviz.sources import load_split
+from diffviz.training import TrainConfig, Trainer
+from diffviz.unet import UNetConfig
+
+__all__ = [
+    "CLASSIFIER_EPOCHS",
+    "IMAGE_CONFIG",
+    "IMAGE_NETWORK",
+    "tell",
+    "train_images",
+    "train_judge",
+]
+
+IMAGE_CONFIG = TrainConfig("x_0", "log_normal", batch=128, steps=5000, lr=1e-3, ema_decay=0.999)
+"""How the models of pictures are trained."""
+
+IMAGE_NETWORK = UNetConfig()
+"""Their shape."""
+
+CLASSIFIER_EPOCHS = 12
+"""How often a classifier sees every picture of Fashion-MNIST; of the smaller MNIST, three times."""
+
+_KEEP = 250
+_MIRRORED = {"fashion": True, "mnist": False}
+_EPOCHS = {"fashion": 1, "mnist": 3}
+
+
+def train_images(name: str, steps: int, into: Path, data: Path | None = None) -> dict[str, float]:
+    """Train the model of a set of pictures and save it; go on if it was interrupted.
+
+    Args:
+        name: one of ``SOURCES``.
+        steps: how long to train.
+        into: the folder for the files.
+        data: the folder with the pictures, see ``load_split``.
+
+    Returns:
+        The figures of the training; quality is measured by ``python -m diffviz.evaluate``.
+
+    Raises:
+        Diverged: when training does; nothing is written then.
+        SourceError: if the pictures cannot be had.
+        ValueError: if an interrupted training beside it was another one.
+    """
+    split = load_split(name, data)
+    config = replace(IMAGE_CONFIG, steps=steps)
+    trainer = Trainer(
+        split.train.flatten(1),
+        EDM(),
+        config,
+        IMAGE_NETWORK,
+        split.train_labels,
+        every=50,
+        precision=torch.bfloat16,
+    )
+    kept = into / f"{name}.interrupted.safetensors"
+    about = json.dumps([asdict(config), asdict(IMAGE_NETWORK), len(split.train)])
+    _resume(trainer, kept, about)
+    loss = float("nan")
+    for progress in trainer:
+        loss = progress.loss
+        tell(
+            f"{name}: step {progress.step:,} of {steps:,}, loss {loss:.4f}, "
+            f"{progress.seconds_left / 60:.0f} min to go"
+        )
+        if progress.step % _KEEP == 0:
+            _write(kept, safetensors.torch.save(trainer.state(), {"training": about}))
+    figures = {"seconds": round(trainer.seconds, 1), "loss": round(loss, 5)}
+    command = f"python -m diffviz.train images {name} --steps {steps}"
+    card = Card(name, config.seed, steps, command, figures, config)
+    save(into / name, trainer.denoiser(), card, dtype=torch.float16)
+    kept.unlink(missing_ok=True)
+    return figures
+
+
+def _resume(trainer: Trainer, kept: Path, about: str) -> None:
+    if not kept.is_file():
+        return
+    try:
+        with safe_open(kept, "pt") as file:
+            own = (file.metadata() or {}).get("training")
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(f"{kept} is damaged: delete it to start anew") from error
+    if own != about:
+        raise ValueError(f"{kept} is of a training with other settings: delete it to start anew")
+    trainer.restore(state)
+    print(f"going on from step {trainer.step:,}", file=sys.stderr, flush=True)
+
+
+def train_judge(name: str, epochs: int, into: Path, data: Path | None = None) -> dict[str, float]:
+    """Train the classifier of a set of pictures, save it and return its figures.
+
+    Args:
+        name: one of ``SOURCES``.
+        epochs: how often it sees every picture; three times as often those of the smaller MNIST.
+        into: the folder for the files.
+        data: the folder with the pictures.
+
+    Raises:
+        SourceError: if the pictures cannot be had.
+    """
+    split = load_split(name, data)
+    torch.manual_seed(0)
+    judge, begun = Classifier(), time.perf_counter()
+    epochs *= _EPOCHS[name]
+    steps = train_classifier(
+        judge, split.train, split.train_labels, epochs=epochs, mirrored=_MIRRORED[name]
+    )
+    for step, loss in steps:
+        tell(f"{name}: step {step:,}, loss {loss:.4f}")
+    weights = {key: value.half() for key, value in judge.state_dict().items()}
+    judge.load_state_dict({key: value.float() for key, value in weights.items()})  # as it ships
+    figures = {
+        "accuracy": round(accuracy(judge, split.test, split.test_labels), 5),
+        "train_accuracy": round(accuracy(judge, split.train, split.train_labels), 5),
+        "test_images": len(split.test),
+        "seconds": round(time.perf_counter() - begun, 1),
+    }
+    stem = into / f"{name}-classifier"
+    card = {
+        "data": name,
+        "seed": 0,
+        "command": f"python -m diffviz.train classifiers {name} --epochs {epochs // _EPOCHS[name]}",
+        "metrics": figures,
+    }
+    _write(stem.with_suffix(".safetensors"), safetensors.torch.save(weights))
+    _write(stem.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    return figures
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Write a file so that an interruption leaves the old one whole."""
+    partial = place.with_name(place.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, place)
+
+
+def tell(line: str) -> None:
+    """Show where training is: over the last line on a terminal, nothing in a log."""
+    if sys.stderr.isatty():
+        print(f"\r{line}\x1b[K", end="", file=sys.stderr, flush=True)
