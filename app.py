@@ -45,6 +45,13 @@ page = st.navigation(
                 "pages/arena.py", title="Arena", icon=":material/sports_score:", url_path="arena"
             ),
         ],
+        "Images": [
+            st.Page(
+                "pages/images.py", title="Generate", icon=":material/image:", url_path="images"
+            ),
+            st.Page("pages/edit.py", title="Edit", icon=":material/brush:", url_path="edit"),
+            st.Page("pages/why.py", title="Why it works", icon=":material/help:", url_path="why"),
+        ],
     },
     expanded=True,
 )

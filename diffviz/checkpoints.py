@@ -45,6 +45,7 @@ __all__ = [
     "load",
     "loads",
     "save",
+    "write_card",
 ]
 
 MAX_WEIGHT_BYTES = 32_000_000
@@ -138,10 +139,28 @@ def save(
     weights, text = dumps(denoiser, card, dtype=dtype)
     files = _pair(path)
     for place, content in zip(files, (weights, text), strict=True):
-        partial = place.with_name(place.name + ".partial")
-        partial.write_bytes(content)
-        os.replace(partial, place)
+        _write(place, content)
     return files
+
+
+def write_card(path: str | Path, card: Card) -> Path:
+    """Say anew where a saved model came from and how well it does; its weights stay untouched.
+
+    Args:
+        path: either of its two files.
+        card: what takes the place of the one it has.
+
+    Returns:
+        The file of the card.
+
+    Raises:
+        CheckpointError: as ``load``.
+    """
+    load(path)
+    place = _pair(path)[1]
+    fields = _parse(_read(place, MAX_CARD_BYTES, "model card")) | asdict(card)
+    _write(place, (json.dumps(fields, indent=2, allow_nan=False) + "\n").encode())
+    return place
 
 
 def dumps(
@@ -229,10 +248,8 @@ def loads(weights: bytes, card: bytes) -> Checkpoint:
 
 def _read_weights(data: bytes) -> dict[str, Tensor]:
     """The tensors of a safetensors file."""
-    if (
-        data[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
-        or data[:4] == b"PK\x03\x04"
-    ):
+    pickled = data[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+    if (pickled and data[8:9] != b"{") or data[:4] == b"PK\x03\x04":
         raise CheckpointError(
             "This file is a Python pickle, whatever it is called. A pickle can run any program "
             "when it is opened, so it was left alone: save the weights as safetensors and choose "
@@ -408,6 +425,13 @@ def _pair(path: str | Path) -> tuple[Path, Path]:
     place = Path(path)
     stem = place.with_suffix("") if place.suffix in (".safetensors", ".json") else place
     return stem.with_name(stem.name + ".safetensors"), stem.with_name(stem.name + ".json")
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Write a file so that an interruption leaves the old one whole."""
+    partial = place.with_name(place.name + ".partial")
+    partial.write_bytes(content)
+    os.replace(partial, place)
 
 
 def _read(path: Path, most: int, what: str) -> bytes:

@@ -17,13 +17,16 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-__all__ = ["MAX_BYTES", "MAX_PIXELS", "UploadError", "decode_image"]
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "MAX_SCANS", "UploadError", "check_scans", "decode_image"]
 
 MAX_BYTES = 10_000_000
 """The largest file that is read."""
 
 MAX_PIXELS = 50_000_000
 """The largest image that is unpacked."""
+
+MAX_SCANS = 100
+"""How often a JPEG may describe its picture: programs do it some ten times, each takes a walk."""
 
 _KINDS: tuple[tuple[bytes, str, Callable[[BytesIO], ImageFile]], ...] = (
     (b"\x89PNG\r\n\x1a\n", "PNG", PngImageFile),
@@ -83,6 +86,8 @@ def decode_image(data: bytes, max_side: int = 256) -> NDArray[np.uint8]:
             "read: save the image smaller and try again."
         )
     kind, opener = _kind(data)
+    if kind == "JPEG":
+        check_scans(data)
     try:
         with opener(BytesIO(data)) as image:
             width, height = image.size
@@ -99,6 +104,21 @@ def decode_image(data: bytes, max_side: int = 256) -> NDArray[np.uint8]:
             f"This {kind} file is damaged or incomplete, so it cannot be decoded: open it in an "
             "image editor, save it again, and try that copy."
         ) from error
+
+
+def check_scans(data: bytes) -> int:
+    """Return how often a JPEG describes its picture, at least as often as it does.
+
+    Raises:
+        UploadError: more than ``MAX_SCANS`` times.
+    """
+    scans = data.count(b"\xff\xda")
+    if scans > MAX_SCANS:
+        raise UploadError(
+            f"This JPEG file describes its picture {scans:,} times over, and at most {MAX_SCANS} "
+            "are read, for each takes its time: open it in an image editor and save it again."
+        )
+    return scans
 
 
 def _kind(data: bytes) -> tuple[str, Callable[[BytesIO], ImageFile]]:

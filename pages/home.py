@@ -11,7 +11,7 @@ from diffviz.ui.waiting import wait_for
 _CSS = """
 <style>
 .st-key-home_cards {display: grid; gap: 0.8rem;
-  grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));}
+  grid-template-columns: repeat(auto-fill, minmax(12rem, 1fr));}
 .st-key-home_cards > div {width: auto; height: 100%;}
 .st-key-home_cards img {
   display: block; width: 100%; max-height: 4rem; object-fit: contain; object-position: left;}
@@ -57,6 +57,18 @@ CARDS = (
         "arena",
         "Same noise, ten network calls each: who comes closest to the data?",
         home_run.arena_picture,
+    ),
+    (
+        "Generate",
+        "images",
+        "A network draws digits and clothes. When does noise become a 7?",
+        home_run.generate_picture,
+    ),
+    (
+        "Edit",
+        "edit",
+        "Draw, and let it be redrawn; paint out, and let it be filled in.",
+        home_run.edit_picture,
     ),
 )
 

@@ -10,7 +10,9 @@ from torch.testing import assert_close
 from diffviz.metrics import (
     distance_to_gaussian,
     energy_distance,
+    frechet_distance,
     mmd,
+    precision_recall,
     sliced_wasserstein,
     sliced_wasserstein_path,
 )
@@ -258,3 +260,51 @@ def test_a_set_drawn_with_a_common_seed_does_not_meet_itself() -> None:
         x = torch.randn(2000, 2, generator=seeded(seed))
         distance, floor = distance_to_gaussian(x)
         assert distance > 0.6 * floor
+
+
+# Frechet distance, precision and recall
+
+
+def test_frechet_distance_of_gaussians_is_the_closed_form() -> None:
+    """W_2^2 of N(m, diag(a)) and N(n, diag(b)) is |m - n|^2 + sum (sqrt a - sqrt b)^2."""
+    n = 200_000
+    a, b = torch.tensor([4.0, 1.0, 0.25]).double(), torch.tensor([1.0, 9.0, 0.25]).double()
+    shift = torch.tensor([0.5, 0.0, -1.0]).double()
+    x, y = normal(n, 3) * a.sqrt(), normal(n, 3, seed=1) * b.sqrt() + shift
+    expected = float(shift.square().sum() + (a.sqrt() - b.sqrt()).square().sum())
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=0.02)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-9)
+
+
+def test_frechet_distance_does_not_change_with_a_turn_of_both() -> None:
+    x, y = normal(500, 6), 2 * normal(400, 6, seed=1) + 1
+    turn = torch.linalg.qr(normal(6, 6, seed=2)).Q
+    assert frechet_distance(x @ turn, y @ turn) == pytest.approx(frechet_distance(x, y), rel=1e-9)
+
+
+def test_frechet_distance_takes_features_that_never_vary() -> None:
+    x, y = normal(100, 4), normal(100, 4, seed=1)
+    x[:, 2] = y[:, 2] = 0.0
+    kept = [0, 1, 3]
+    assert frechet_distance(x, y) == pytest.approx(frechet_distance(x[:, kept], y[:, kept]))
+    with pytest.raises(ValueError, match="two samples"):
+        frechet_distance(x[:1], y)
+
+
+def test_precision_is_about_the_samples_and_recall_about_the_data() -> None:
+    data = torch.cat([normal(300, 2), normal(300, 2, seed=1) + 50])
+    half = normal(300, 2, seed=2)  # good samples of one of the two clusters
+    found = precision_recall(half, data)
+    assert found.precision > 0.9
+    assert found.recall == pytest.approx(0.5, abs=0.05)
+    both = torch.cat([data + 1e-9, normal(600, 2, seed=3) + 500])  # all of the data, and nonsense
+    found = precision_recall(both, data)
+    assert found.precision == pytest.approx(0.5)
+    assert found.recall == 1
+
+
+def test_precision_and_recall_of_a_set_with_itself_are_one() -> None:
+    x = normal(50, 3)
+    assert precision_recall(x, x) == (1, 1)
+    with pytest.raises(ValueError, match="neighbours"):
+        precision_recall(x[:3], x)

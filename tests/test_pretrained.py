@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from diffviz.checkpoints import Checkpoint, load
+from diffviz.checkpoints import Checkpoint, CheckpointError, load
 from diffviz.datasets import DATASETS, INFO, MIXTURES, labelled
 from diffviz.denoisers import Conditioned
+from diffviz.evaluate import DEFAULT, draw, even_labels
 from diffviz.grids import make_grid
+from diffviz.images import IMAGE_INFO, labelled_images
 from diffviz.networks import PointNetwork
-from diffviz.pretrained import FOLDER, PRETRAINED, pretrained
+from diffviz.pretrained import (
+    FOLDER,
+    IMAGE_FOLDER,
+    PRETRAINED,
+    classifier,
+    classifier_card,
+    image_model,
+    pretrained,
+)
 from diffviz.samplers import Heun
+from diffviz.sources import SOURCES
 from diffviz.train import CONFIG, NETWORK
+from diffviz.train_images import IMAGE_CONFIG, IMAGE_NETWORK
+from diffviz.unet import UNet
 
 SAMPLES = 500
 
@@ -101,3 +117,64 @@ def test_a_model_that_does_not_ship_is_told() -> None:
 def test_the_files_read_as_they_would_from_an_upload() -> None:
     path = FOLDER / "moons.json"
     assert load(path).card == pretrained("moons").card
+
+
+# Pictures ---------------------------------------------------------------------------------------
+
+SHIPPED = [name for name in SOURCES if (IMAGE_FOLDER / f"{name}.safetensors").is_file()]
+
+
+def test_a_model_of_digits_ships_and_is_small() -> None:
+    assert "mnist" in SHIPPED
+    for path in IMAGE_FOLDER.iterdir():
+        name, _, _ = path.name.partition(".")
+        assert name.removesuffix("-classifier") in SHIPPED
+        assert path.stat().st_size <= 6e6
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_of_a_model_of_pictures_says_how_it_came_about(name: str) -> None:
+    found = image_model(name)
+    card, module = found.card, found.denoiser.module
+    assert card.training == IMAGE_CONFIG, "the recipe is the one in diffviz/train_images.py"
+    assert card.command == f"python -m diffviz.train images {name} --steps {IMAGE_CONFIG.steps}"
+    assert isinstance(module, UNet)
+    assert module.config == IMAGE_NETWORK
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_pictures_are_what_was_asked_for(name: str) -> None:
+    """A hundred pictures with guidance, against the accuracy that is promised of ten thousand."""
+    labels = even_labels(100, 10)
+    drawn = draw(image_model(name).denoiser, labels, replace(DEFAULT, steps=12))
+    seen = classifier(name).probabilities(drawn.pictures).argmax(1)
+    assert float((seen == labels).float().mean()) >= {"mnist": 0.95, "fashion": 0.85}[name]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_classifier_is_as_good_as_its_card_says(name: str) -> None:
+    figures = classifier_card(name)["metrics"]
+    assert isinstance(figures, dict)
+    assert figures["accuracy"] >= {"mnist": 0.99, "fashion": 0.91}[name]
+    assert figures["test_images"] >= 5000
+    if name in IMAGE_INFO:  # real pictures of this set ship
+        images, labels = labelled_images(name, 1000, 0)
+        seen = classifier(name).probabilities(images).argmax(1)
+        assert float((seen == labels).float().mean()) >= 0.9
+
+
+def test_what_is_missing_or_damaged_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ValueError, match="choose one of"):
+        image_model("letters")
+    monkeypatch.setattr("diffviz.pretrained.IMAGE_FOLDER", tmp_path)
+    image_model.cache_clear()
+    classifier.cache_clear()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        image_model("mnist")
+    with pytest.raises(CheckpointError, match=r"diffviz\.train classifiers mnist"):
+        classifier("mnist")
+    (tmp_path / "mnist-classifier.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        classifier("mnist")

@@ -235,6 +235,13 @@ def test_random_damage_raises_nothing_but_upload_error(kind: str) -> None:
     assert 50 < refused < 400
 
 
+def test_a_jpeg_that_describes_its_picture_too_often_is_refused() -> None:
+    data = save(Image.new("L", (64, 64)), "JPEG")
+    decode_image(data)
+    with pytest.raises(UploadError, match="times over"):
+        decode_image(data + b"\xff\xda" * 100)
+
+
 def test_max_side_must_be_positive() -> None:
     with pytest.raises(ValueError, match="at least 1 pixel"):
         decode_image(save(picture(), "PNG"), max_side=0)

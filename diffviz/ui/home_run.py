@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,15 +18,21 @@ from diffviz.grids import make_grid
 from diffviz.noising import jump
 from diffviz.samplers import DDIM, DDPM, DPMpp2M, Heun
 from diffviz.schedules import SCHEDULES, Cosine
-from diffviz.ui import models, stage
+from diffviz.ui import models, picture_sets, stage
 from diffviz.ui.caching import cached
-from diffviz.ui.configs import DataConfig
+from diffviz.ui.configs import DataConfig, SamplerConfig
+from diffviz.ui.edit_controls import seven
+from diffviz.ui.edit_run import EditRun, levels_of
+from diffviz.ui.generate_run import GenerateRun, simulate
+from diffviz.ui.picture_pngs import strip_uri
 from diffviz.ui.player import Clock, Points, encode
 from diffviz.ui.theme import Palette
 
 __all__ = [
     "arena_picture",
+    "edit_picture",
     "forward_picture",
+    "generate_picture",
     "guidance_picture",
     "reverse_picture",
     "schedules_picture",
@@ -173,6 +180,32 @@ def guidance_picture(colors: Palette) -> str:
 def arena_picture(colors: Palette) -> str:
     """Four samplers after ten evaluations, as an HTML image."""
     return _cells(_raced(), [colors.exact] * 4, colors, "Four samplers after ten network calls")
+
+
+@cached(max_entries=2)
+def _drawn(edit: bool) -> Floats:
+    """A digit on its way from noise, or a 7 redrawn from more and more noise, (4, 1, H, W)."""
+    base = GenerateRun(classes=(2,), sampler=SamplerConfig("dpmpp_2m", 12, "log_snr"), count=1)
+    if not edit:
+        x_t = simulate(base)[0].x_t[:, 0].numpy()
+        return x_t[[0, 4, 7, -1]]
+    return levels_of(EditRun(replace(base, classes=(3,)), seven()), (0.0, 0.4, 0.6, 0.8))
+
+
+def generate_picture(colors: Palette) -> str:
+    """Noise turning into a digit, four moments, as an HTML image."""
+    return _pixels(edit=False, words="Noise turns into a digit")
+
+
+def edit_picture(colors: Palette) -> str:
+    """A drawn 7 turning into a 3, as HTML image."""
+    return _pixels(edit=True, words="A drawn 7 is redrawn as a 3")
+
+
+def _pixels(*, edit: bool, words: str) -> str:
+    if "mnist" not in picture_sets.ready():
+        return ""
+    return f'<img src="{strip_uri(_drawn(edit), _CELL, _GAP)}" alt="{words}">'
 
 
 def _strip(x: Floats, times: Sequence[float], colors: Palette) -> str:

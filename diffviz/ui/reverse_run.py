@@ -7,9 +7,7 @@ another seed costs one run and nothing else.
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
@@ -32,6 +30,7 @@ from diffviz.trajectory import State, Trajectory
 from diffviz.ui import models, stage
 from diffviz.ui.caching import cached
 from diffviz.ui.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.ui.formula import formula, pictured
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import (
     Curve,
@@ -41,11 +40,10 @@ from diffviz.ui.player import (
     Panel,
     Points,
     Rail,
-    StepFormula,
-    Term,
     encode,
 )
-from diffviz.ui.waiting import Watch, ignore, work_alone
+from diffviz.ui.sharing import HELPERS, Shared
+from diffviz.ui.waiting import Watch, ignore
 
 __all__ = [
     "MAX_FRAMES",
@@ -58,6 +56,7 @@ __all__ = [
     "acting",
     "affordable",
     "arrows",
+    "calls_a_step",
     "density",
     "ends",
     "has_true_density",
@@ -217,7 +216,7 @@ def has_true_density(data: DataConfig) -> bool:
 def affordable(run: RunConfig) -> int:
     """How many of the samples asked for can be run and sent: at least 1."""
     size = _shape(run.data).numel()
-    calls = run.sampler.steps * _calls_a_step(run.sampler)
+    calls = run.sampler.steps * calls_a_step(run.sampler)
     if run.model is None:
         points = run.data.n if run.source[1] else 8
         most = int(_BUDGET / (points * max(size, 2) * calls))
@@ -240,8 +239,8 @@ def shown(run: RunConfig, _watch: Watch = ignore) -> Shown:
     lap = _Lap(split)
     trajectory, seconds = simulate(run, _watch)
     lap("run")
-    where = _HELPERS.submit(_ends, run, trajectory)
-    distance = _HELPERS.submit(_distance, run, trajectory)
+    where = HELPERS.submit(_ends, run, trajectory)
+    distance = HELPERS.submit(_distance, run, trajectory)
     schedule = run.schedule.build()
     frames = stage.clock(schedule, trajectory.t, forward=False, evaluations=trajectory.evaluations)
     thinned = len(trajectory) < run.sampler.steps + 1
@@ -275,7 +274,7 @@ def simulate(run: RunConfig, watch: Watch = ignore) -> tuple[Trajectory, float]:
     """Run it; return the states of the frames, and the seconds that sampling took."""
     schedule, kept = run.schedule.build(), set(run.stops.kept())
     grid = run.sampler.grid(schedule)
-    denoiser = _Shared(acting(run.source, run.model, schedule))
+    denoiser = Shared(acting(run.source, run.model, schedule))
     generator = torch.Generator().manual_seed(run.sampler.seed)
     x_1 = torch.randn(run.samples, *_shape(run.data), generator=generator)
     x_1 *= schedule.prior_std(grid[0].item())
@@ -389,9 +388,9 @@ def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     schedule = run.schedule.build()
     carrier = run.sampler if _is_deterministic(run.sampler.build()) else SamplerConfig("ddim")
     backdrop = [
-        _HELPERS.submit(density, run.source, run.stops),
-        _HELPERS.submit(arrows, run.source, run.stops, run.arrows, run.model),
-        _HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0), run.model),
+        HELPERS.submit(density, run.source, run.stops),
+        HELPERS.submit(arrows, run.source, run.stops, run.arrows, run.model),
+        HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0), run.model),
     ]
     heat, field, mesh = (part.result() for part in backdrop)
     source = _source(*run.source)
@@ -465,7 +464,7 @@ def _rail(run: RunConfig, trajectory: Trajectory, steps: Steps, distance: Curve)
     return Rail(
         Histogram(std, bins=48),
         distance=distance,
-        step=StepFormula("x_s", _terms(run, trajectory, steps), "the sample after this step"),
+        step=formula(steps, lambda quantity: _sent(run, trajectory, quantity)),
     )
 
 
@@ -476,25 +475,10 @@ def _steps(run: RunConfig, trajectory: Trajectory, thinned: bool) -> Steps:
     return explain(run.sampler.build(), schedule, trajectory.t)
 
 
-def _terms(run: RunConfig, trajectory: Trajectory, steps: Steps) -> list[Term]:
-    """The terms as the player reads them: one unknown it works out itself, the others are sent."""
-    unknown = [term.quantity for term in steps.terms if term.quantity in ("rest", "change", "z")]
-    solved = "rest" if "rest" in unknown else "change" if "z" not in unknown else "z"
-    terms = []
-    for term in steps.terms:
-        values: str | NDArray[Any] | None = term.quantity
-        if term.quantity == solved:
-            values = "z"
-        elif term.quantity in ("change", "z", "eps_raised"):
-            values = _sent(run, trajectory, term.quantity)
-        terms.append(Term(term.symbol, term.coefficients.numpy(), values, term.words))
-    return terms
-
-
 def _sent(run: RunConfig, trajectory: Trajectory, quantity: str) -> NDArray[Any] | str | None:
     """The values (steps, N, D) of a quantity that does not follow from what is drawn."""
     if run.data.kind == "image":
-        return "eps" if quantity == "eps_raised" else None
+        return pictured(quantity)
     if quantity == "eps_raised":
         return trajectory.eps[:-1].numpy()
     if quantity == "z":
@@ -533,26 +517,6 @@ def _distances(x: Tensor, points: Tensor) -> Tensor:
 
 
 # Small parts ------------------------------------------------------------------------------------
-
-_CORES = min(os.cpu_count() or 1, 4)
-_HELPERS = ThreadPoolExecutor(_CORES, "diffviz-part", initializer=work_alone)
-
-
-class _Shared(Denoiser):
-    """A denoiser whose batch is shared between the cores; every sample is answered on its own."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser = denoiser
-        self.evaluations, self.exact = denoiser.evaluations, denoiser.exact
-
-    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
-        """Return what the denoiser answers."""
-
-        @torch.inference_mode()
-        def answer(part: Tensor) -> Tensor:
-            return self.denoiser(part, t, **cond)
-
-        return torch.cat(list(_HELPERS.map(answer, x_t.chunk(_CORES))))
 
 
 def acting(
@@ -594,7 +558,8 @@ def _shape(data: DataConfig) -> torch.Size:
     return torch.Size([1 if data.kind == "1-D" else 2])
 
 
-def _calls_a_step(sampler: SamplerConfig) -> int:
+def calls_a_step(sampler: SamplerConfig) -> int:
+    """How often a sampler asks the denoiser in a step."""
     params = dict(sampler.params)
     return {
         "heun": 2,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from diffviz.ui.configs import SPACING_TEXT
+from diffviz.ui.picture_pngs import strip_uri
 from diffviz.ui.reverse_run import Ends, RunConfig, Shown, reference
 
-__all__ = ["about_ends", "about_learned", "about_moved", "about_run", "pairs_html"]
+__all__ = [
+    "about_ends",
+    "about_learned",
+    "about_moved",
+    "about_run",
+    "pairs_html",
+    "share_words",
+    "time_words",
+]
 
 _HINTS = {
     "1-D": "Click a path to follow it.",
@@ -22,7 +27,6 @@ _HINTS = {
 _ALL = 0.995
 _MANY = 0.5  # more ends on data points than this are called copies
 _PAIRS_SHOWN = 10
-_TILE = 44  # pixels
 
 
 def about_run(run: RunConfig, shown: Shown, network: str = "") -> str:
@@ -35,7 +39,7 @@ def about_run(run: RunConfig, shown: Shown, network: str = "") -> str:
     """
     calls = "1 evaluation" if shown.evaluations == 1 else f"{shown.evaluations:,} evaluations"
     of = "the exact denoiser" if run.model is None else network or "a trained network"
-    cost = f"**{calls}** of {of}, **{_time(shown.seconds)}** on this machine."
+    cost = f"**{calls}** of {of}, **{time_words(shown.seconds)}** on this machine."
     parts = [cost]
     if shown.frames < shown.steps + 1:
         parts.append(f"Of {shown.steps + 1:,} stops, {shown.frames} are shown.")
@@ -87,9 +91,9 @@ def about_learned(run: RunConfig, ends: Ends, exact: Ends) -> str:
     verdict = "Copies." if ends.on_a_point >= _MANY else "Learned, so estimated."
     return (
         f"**{verdict}** Runs of a network need not end on data points: "
-        f"{_share(ends.on_a_point)} end on one, and on average they end {here} from the "
+        f"{share_words(ends.on_a_point)} end on one, and on average they end {here} from the "
         f"nearest{apart}. From the same noise, of the runs of the exact denoiser of these points "
-        f"{_share(exact.on_a_point)} end on one, and on average they end {there} away."
+        f"{share_words(exact.on_a_point)} end on one, and on average they end {there} away."
     )
 
 
@@ -116,7 +120,7 @@ def pairs_html(run: RunConfig, shown: Shown) -> str:
     cells = "".join(
         f'<div style="display:flex;align-items:center;gap:0.6rem;margin-bottom:4px">'
         f'<span style="flex:0 0 5.6rem">{label}</span>'
-        f'<img alt="{alt}" src="{_strip(images)}" style="max-width:100%;min-width:0;'
+        f'<img alt="{alt}" src="{strip_uri(images)}" style="max-width:100%;min-width:0;'
         f'image-rendering:pixelated"></div>'
         for label, images, alt in rows
     )
@@ -130,34 +134,16 @@ def _hint(run: RunConfig) -> str:
     return f" Try spacing “{SPACING_TEXT[finer].title}”."
 
 
-def _strip(images: NDArray[np.float32]) -> str:
-    """Images (K, C, H, W) in [-1, 1] side by side, as a PNG data URI."""
-    factor = max(_TILE // max(images.shape[-2:]), 1)
-    tiles = []
-    for image in images:
-        pixels = np.rint((np.clip(image, -1, 1) + 1) * 127.5).astype(np.uint8).transpose(1, 2, 0)
-        large = pixels.repeat(factor, 0).repeat(factor, 1)
-        tiles.append(np.pad(large, ((0, 0), (0, 4), (0, 0)), constant_values=128))
-    row = np.concatenate(tiles, axis=1)[:, :-4]
-    alpha = np.full(row.shape[:2], 255, dtype=np.uint8)
-    side = tiles[0].shape[1]
-    for k in range(1, len(tiles)):
-        alpha[:, k * side - 4 : k * side] = 0
-    rgb = row if row.shape[2] == 3 else row.repeat(3, 2)
-    file = io.BytesIO()
-    Image.fromarray(np.dstack([rgb, alpha])).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
 def _at(x: NDArray[np.float32] | NDArray[np.float64]) -> str:
     return f"({x[0]:.2f}, {x[1]:.2f})".replace("-", "\u2212")
 
 
-def _time(seconds: float) -> str:
+def time_words(seconds: float) -> str:
+    """A time in the unit that fits."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _share(share: float) -> str:
+def share_words(share: float) -> str:
     """A share in percent; only none is 0 % and only all is 100 %."""
     if share in (0, 1):
         return f"{share:.0%}"

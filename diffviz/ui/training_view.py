@@ -154,13 +154,15 @@ def _training_rail(
     by_t = np.stack([s.loss_by_t for s in snapshots])
     return Rail(
         numbers=False,
-        levels=Levels(
-            by_t,
-            "Loss by noise level (untrained = 1)",
-            (0.0, 1.0),
-            _level_ticks(run.log_ratios),
-            "noise level",
-        ),
+        levels=[
+            Levels(
+                by_t,
+                "Loss by noise level (untrained = 1)",
+                (0.0, 1.0),
+                _level_ticks(run.log_ratios),
+                "noise level",
+            )
+        ],
         curves=[
             Curve(
                 [s.distance for s in snapshots],

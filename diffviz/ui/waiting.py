@@ -46,7 +46,7 @@ class Stopped(Exception):
     """Nobody waits for this work any more."""
 
 
-def ignore(_share: float) -> None:
+def ignore(_news: object) -> None:
     """Watch nothing: for work that nobody waits for."""
 
 
@@ -73,7 +73,12 @@ class _Progress:
         return f"{what}: {self.share:.0%}, about {max(left, 1):.0f} s to go"
 
 
-def wait_for(work: Callable[[Watch], R], what: str, place: DeltaGenerator) -> R:
+def wait_for(
+    work: Callable[[Watch], R],
+    what: str,
+    place: DeltaGenerator,
+    look: Callable[[], None] | None = None,
+) -> R:
     """Do work elsewhere and return what it returns; show a bar if it takes long.
 
     Args:
@@ -81,6 +86,7 @@ def wait_for(work: Callable[[Watch], R], what: str, place: DeltaGenerator) -> R:
         what: what is being done, in words, for the bar.
         place: where the bar goes, made by ``st.empty()``: a slot of its own, so that what is on the
             page keeps its place, and stays, until the work is done.
+        look: called again and again while the work goes on, to draw what there is of it so far.
 
     Raises:
         Exception: whatever the work raises.
@@ -88,12 +94,14 @@ def wait_for(work: Callable[[Watch], R], what: str, place: DeltaGenerator) -> R:
     progress = _Progress()
     future = _POOL.submit(work, progress)
     try:
-        return future.result(timeout=PATIENCE)
+        return future.result(timeout=PATIENCE if look is None else BEAT)
     except NotYet:
         if future.done():  # the work itself raised it
             raise
     try:
         while not _done(future):
+            if look is not None:
+                look()
             place.progress(min(max(progress.share, 0.0), 1.0), progress.words(what))
         place.empty()
         return future.result()

@@ -57,7 +57,7 @@ def test_it_waits_for_those_who_want_less_motion(home: Any) -> None:
 def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
     page = home()
     links = page.locator(".st-key-home_cards a")
-    expect(links).to_have_count(6)
+    expect(links).to_have_count(8)
     for link in ("Schedules", "Arena"):
         page.locator(".st-key-home_cards").get_by_role("link", name=link).click()
         title = page.get_by_role("heading", level=1, name=link)
@@ -70,8 +70,8 @@ def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
 def test_pictures_are_drawn_and_described(home: Any) -> None:
     page = home()
     pictures = page.locator(".st-key-home_cards img")
-    expect(pictures).to_have_count(6)
-    for k in range(6):
+    expect(pictures).to_have_count(8)
+    for k in range(8):
         assert pictures.nth(k).get_attribute("alt")
         assert pictures.nth(k).evaluate("(e) => e.complete && e.naturalWidth > 0")
 

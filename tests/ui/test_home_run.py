@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
@@ -8,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from diffviz.ui import home_run
 from diffviz.ui.player import decode
@@ -40,10 +42,14 @@ def test_the_word_goes_to_noise_and_comes_back() -> None:
 @pytest.mark.parametrize("name", [name for name in home_run.__all__ if name.endswith("_picture")])
 def test_pictures_are_well_formed_and_described(name: str, colors: object) -> None:
     html = getattr(home_run, name)(colors)
-    found = re.fullmatch(r'<img src="data:image/svg\+xml;base64,(.+?)" alt="(.+)">', html)
+    found = re.fullmatch(r'<img src="data:image/(svg\+xml|png);base64,(.+?)" alt="(.+)">', html)
     assert found is not None
-    data, words = found.groups()
+    kind, data, words = found.groups()
     assert len(words) > 10
-    root = ElementTree.fromstring(base64.b64decode(data))
-    assert root.tag.endswith("svg")
+    content = base64.b64decode(data)
+    if kind == "png":
+        with Image.open(io.BytesIO(content)) as picture:
+            assert picture.width > 3.9 * picture.height
+    else:
+        assert ElementTree.fromstring(content).tag.endswith("svg")
     assert len(html) < 80_000

@@ -110,19 +110,31 @@ def test_a_rail_can_hold_a_map_and_more_curves() -> None:
     values[0] = np.nan
     rail = Rail(
         numbers=False,
-        levels=Levels(values, "Loss", (0.0, 1.0), [(0.5, "1")], "noise"),
+        levels=[Levels(values, "Loss", (0.0, 1.0), [(0.5, "1")], "noise")],
         curves=[Curve(np.ones(FRAMES), "One"), Curve(np.ones(FRAMES), "Two")],
     )
     header, arrays = decode(encode(clock(), [points()], rail))
     entry = header["rail"]
+    levels = entry["levels"][0]
     assert [curve["label"] for curve in entry["curves"]] == ["One", "Two"]
-    assert entry["levels"]["ticks"] == [[0.5, "1"]]
-    assert arrays[entry["levels"]["values"]].tolist() == [[255, 255], [127, 127]] + 2 * [[127, 127]]
+    assert levels["ticks"] == [[0.5, "1"]]
+    assert arrays[levels["values"]][..., 0].tolist() == [[255, 255]] + 3 * [[127, 127]]
+
+
+def test_a_map_may_differ_from_item_to_item() -> None:
+    values = np.linspace(0, 1, FRAMES * 2 * 3).reshape(FRAMES, 2, 3)
+    rail = Rail(levels=[Levels(values, "Share", names=["low", "high"])])
+    header, arrays = decode(encode(clock(), [points()], rail))
+    entry = header["rail"]["levels"][0]
+    assert entry["names"] == ["low", "high"]
+    np.testing.assert_allclose(arrays[entry["values"]] / 254, values, atol=0.5 / 254)
+    with pytest.raises(ValueError, match="names"):
+        Levels(values, "Share", names=["one"])
 
 
 def test_a_map_of_other_frames_is_refused() -> None:
     with pytest.raises(ValueError, match="frames"):
-        Rail(levels=Levels(np.ones((3, 2)), "Loss"), curves=[Curve(np.ones(4), "One")])
+        Rail(levels=[Levels(np.ones((3, 2)), "Loss")], curves=[Curve(np.ones(4), "One")])
     with pytest.raises(ValueError, match="levels"):
         Levels(np.ones(3), "Loss")
     with pytest.raises(ValueError, match="limits"):

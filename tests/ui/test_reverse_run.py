@@ -11,7 +11,7 @@ import torch
 
 from diffviz.samplers import SAMPLERS
 from diffviz.schedules import SCHEDULES
-from diffviz.ui import reverse_run, reverse_words, stage
+from diffviz.ui import reverse_run, reverse_words, sharing, stage
 from diffviz.ui.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import decode
@@ -77,7 +77,7 @@ def test_the_same_config_gives_the_same_bytes_and_another_seed_others() -> None:
 def test_sharing_the_batch_between_cores_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     run = small(samples=7)
     shared = simulate(run)[0].x_t
-    monkeypatch.setattr(reverse_run, "_CORES", 1)
+    monkeypatch.setattr(sharing, "CORES", 1)
     torch.testing.assert_close(simulate(run)[0].x_t, shared)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Images:
         labels: (N,) a label for each image.
         scale: (F,) factor that ``x_t`` was multiplied by for drawing.
         note: a sentence below the panel, for example on the drawing scale.
+        captions: role to the symbol and the words below its picture, where they are not those of
+            a run in time.
 
     Raises:
         ValueError: when shapes disagree, a value is not finite, or a badge is unknown.
@@ -48,6 +50,7 @@ class Images:
     labels: Sequence[object] | None = None
     scale: ArrayLike | None = None
     note: str | None = None
+    captions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -78,7 +81,8 @@ class Images:
                 names[f"{role}_range"] = buffer.add(f"{prefix}.{role}_range", ends, "f32")
         if self.scale is not None:
             names["scale"] = buffer.add(f"{prefix}.scale", self.scale, "f32")
-        return _entry("images", self, np.shape(self.x_t)[1:], names)
+        entry = _entry("images", self, np.shape(self.x_t)[1:], names)
+        return entry | {"captions": {role: list(words) for role, words in self.captions.items()}}
 
 
 @dataclass(frozen=True, eq=False)

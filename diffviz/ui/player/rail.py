@@ -78,15 +78,17 @@ class Curve:
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """A number for every frame and every noise level, drawn as a heat map over the frames.
+    """A number for every frame and every row, such as a noise level, drawn as a heat map.
 
     Attributes:
-        values: (F, B) numbers, from the lowest noise level up; NaN where there is none.  What
-            is drawn at a frame is drawn back to the frame before it.
+        values: (F, B) numbers, from the lowest row up; NaN where there is none.  What is drawn at
+            a frame is drawn back to the frame before it.  Or (F, B, N): those of each item; the
+            followed one's are drawn.
         label: what the number is.
         limits: the ends of the colours.
         ticks: (place, word) along the vertical axis: 0 at its lower end, 1 at its upper end.
         axis: what the vertical axis is.
+        names: (B,) what the rows are; the greatest number of the frame is then told with its name.
 
     Raises:
         ValueError: for another shape, or limits that are empty.
@@ -97,12 +99,18 @@ class Levels:
     limits: tuple[float, float] = (0.0, 1.0)
     ticks: Sequence[tuple[float, str]] = ()
     axis: str = ""
+    names: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         """Check that the map can be drawn."""
         shape = np.shape(self.values)
-        if len(shape) != 2 or 0 in shape:
-            raise ValueError(f"the levels have shape {shape}; they need (frames, levels)")
+        if len(shape) not in (2, 3) or 0 in shape:
+            raise ValueError(
+                f"the levels have shape {shape}; they need (frames, levels) or (frames, levels, "
+                "items)"
+            )
+        if self.names and len(self.names) != shape[1]:
+            raise ValueError(f"there are {len(self.names)} names for {shape[1]} levels")
         if not self.limits[0] < self.limits[1]:
             raise ValueError(f"limits are {self.limits}; the upper one must exceed the lower one")
 
@@ -178,7 +186,7 @@ class Rail:
         numbers: whether t, alpha, sigma, SNR and the like are shown.
         beta: (F,) the noise variance that each single noising adds, for schedules that have one.
         distance: a curve over the frames.
-        levels: a heat map over the frames.
+        levels: heat maps over the frames.
         curves: more curves over the frames.
         step: the formula of the step being shown, with the followed point's numbers.
     """
@@ -188,7 +196,7 @@ class Rail:
     beta: ArrayLike | None = None
     distance: Curve | None = None
     step: StepFormula | None = None
-    levels: Levels | None = None
+    levels: Sequence[Levels] = ()
     curves: Sequence[Curve] = ()
 
     def __post_init__(self) -> None:
@@ -220,8 +228,8 @@ class Rail:
             lengths["beta"] = int(np.size(self.beta))
         if self.distance is not None:
             lengths[self.distance.label] = int(np.size(self.distance.values))
-        if self.levels is not None:
-            lengths[self.levels.label] = int(np.shape(self.levels.values)[0])
+        for levels in self.levels:
+            lengths[levels.label] = int(np.shape(levels.values)[0])
         for curve in self.curves:
             lengths[curve.label] = int(np.size(curve.values))
         return lengths
@@ -235,8 +243,10 @@ class Rail:
             header["beta"] = buffer.add(f"{prefix}.beta", self.beta, "f32")
         if self.distance is not None:
             header["distance"] = _pack_curve(self.distance, buffer, f"{prefix}.distance")
-        if self.levels is not None:
-            header["levels"] = _pack_levels(self.levels, buffer, f"{prefix}.levels")
+        if self.levels:
+            header["levels"] = [
+                _pack_levels(m, buffer, f"{prefix}.levels{i}") for i, m in enumerate(self.levels)
+            ]
         if self.curves:
             header["curves"] = [
                 _pack_curve(c, buffer, f"{prefix}.curve{i}") for i, c in enumerate(self.curves)
@@ -270,6 +280,7 @@ def _pack_curve(curve: Curve, buffer: Buffer, prefix: str) -> dict[str, Any]:
 def _pack_levels(levels: Levels, buffer: Buffer, prefix: str) -> dict[str, Any]:
     low, high = levels.limits
     values = np.asarray(levels.values, dtype=np.float64)
+    values = values[..., None] if values.ndim == 2 else values
     level = np.clip((values - low) / (high - low), 0, 1) * (_BLANK - 1)
     return {
         "values": buffer.add(
@@ -279,6 +290,8 @@ def _pack_levels(levels: Levels, buffer: Buffer, prefix: str) -> dict[str, Any]:
         "bar": [f"{low:g}", f"{high:g}"],
         "ticks": [[float(place), word] for place, word in levels.ticks],
         "axis": levels.axis,
+        "names": list(levels.names),
+        "limits": [float(low), float(high)],
     }
 
 

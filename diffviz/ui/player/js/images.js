@@ -227,6 +227,8 @@ class ImagesView {
         ? { symbol: "eps^", text: "predicted noise", label: "The noise predicted at this step" }
         : { symbol: "eps", text: "noise", label: "The noise that is added" },
     };
+    const own = this.panel.captions && this.panel.captions[role];
+    if (own) return { symbol: own[0], text: own[1], label: own[1], predicted: false };
     return { ...table[role], predicted };
   }
 

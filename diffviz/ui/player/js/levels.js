@@ -1,15 +1,33 @@
-// A card of the rail: a number for each frame and each noise level, as a heat map whose horizontal
-// axis is the scrubber's.
+// A card of the rail: a number for each frame and each row, such as a noise level, as a heat map
+// whose horizontal axis is the scrubber's.  Where every item has a map of its own, the followed
+// item's is drawn.
 
 class LevelsCard {
   constructor(entry, run) {
     Object.assign(this, { entry, run });
     this.values = run.array(entry.values);
     this.axis = new TimeAxis(run.clock);
-    this.chart = makeChart(`${entry.label}, by noise level, along the run`);
+    [this.frames, this.rows, this.items] = this.values.shape;
+    this.item = 0;
+    this.chart = makeChart(`${entry.label}, ${entry.axis || "by noise level"}, along the run`);
+    this.now = entry.names.length ? el("span", { class: "dvz-card-value" }) : null;
     this.node = makeCard("levels",
-      el("header", { class: "dvz-card-head" }, el("h4", { class: "dvz-card-title", title: entry.label }, entry.label)),
+      el("header", { class: "dvz-card-head" },
+        el("h4", { class: "dvz-card-title", title: entry.label }, entry.label), this.now),
       this.chart.box);
+  }
+
+  code(frame, row) {
+    return this.values.data[(frame * this.rows + row) * this.items + this.item];
+  }
+
+  // The greatest number of a frame, with the name of its row.
+  greatest(frame) {
+    let best = 0;
+    for (let row = 1; row < this.rows; row++) if (this.code(frame, row) > this.code(frame, best)) best = row;
+    const [low, high] = this.entry.limits;
+    const value = low + (this.code(frame, best) / (ERROR_BLANK - 1)) * (high - low);
+    return `${this.entry.names[best]}: ${fixed(value, 2)}`;
   }
 
   resize() {
@@ -27,18 +45,17 @@ class LevelsCard {
     const gutter = Math.max(...ticks.map(([, text]) => g.measureText(text).width), 12);
     this.area = { left: gutter + 10, right: width - 9, top: 6, bottom: height - 22 };
     const { left, right, top, bottom } = this.area;
-    const [frames, levels] = this.values.shape;
+    const { frames, rows } = this;
     const X = (u) => left + u * (right - left);
-    const tall = (bottom - top) / levels;
-    const { data } = this.values;
+    const tall = (bottom - top) / rows;
     g.fillStyle = css(palette.rgb.text, 0.05);
     g.fillRect(left, top, right - left, bottom - top);
     const ratio = pixelRatio();
     const snap = (v) => Math.round(v * ratio) / ratio;
     for (let k = 1; k < frames; k++) {
       const [from, to] = [snap(X(this.axis.position(k - 1))), snap(X(this.axis.position(k)))];
-      for (let b = 0; b < levels; b++) {
-        const q = data[k * levels + b];
+      for (let b = 0; b < rows; b++) {
+        const q = this.code(k, b);
         if (q === ERROR_BLANK) continue;
         const c = Math.round((q / (ERROR_BLANK - 1)) * 255);
         g.fillStyle = css([0, 1, 2].map((j) => palette.cividis[3 * c + j]));
@@ -81,7 +98,10 @@ class LevelsCard {
 
   draw(frame, state) {
     if (!this.ready) return;
-    const { palette } = state;
+    const { palette, follow } = state;
+    const item = this.items > 1 && follow !== null && follow < this.items ? follow : 0;
+    if (item !== this.item) Object.assign(this, { item, base: null });
+    if (this.now) setText(this.now, this.greatest(Math.round(frame)));
     const g = paintBase(this, palette);
     const { left, right, top, bottom } = this.area;
     const x = left + this.axis.position(frame) * (right - left);

@@ -498,7 +498,7 @@ class RailView {
     this.cards = [];
     if (rail.histogram) this.cards.push(new HistogramCard(rail.histogram, run));
     if (rail.numbers) this.cards.push(new NumbersCard(rail, run));
-    if (rail.levels) this.cards.push(new LevelsCard(rail.levels, run));
+    for (const map of rail.levels || []) this.cards.push(new LevelsCard(map, run));
     if (rail.distance) this.cards.push(new DistanceCard(rail.distance, run));
     for (const curve of rail.curves || []) this.cards.push(new DistanceCard(curve, run));
     host.hidden = this.cards.length === 0;

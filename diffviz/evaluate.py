@@ -1,0 +1,510 @@
+r"""Measure the class-conditional models of pictures that ship with the app.
+
+    python -m diffviz.evaluate                         # both sets
+    python -m diffviz.evaluate mnist --samples 2000    # one of them, less exactly
+    python -m diffviz.evaluate --table --write         # samplers x steps too; keep the figures
+    python -m diffviz.evaluate --markdown              # print what was kept, measure nothing
+
+Pictures are drawn evenly over the classes with classifier-free guidance (Ho and Salimans 2022; the
+scale is that of ``denoisers.Guided``) and looked at by the classifier of their set:
+
+    accuracy            share that is taken for the class that was asked for (Odena et al. 2017)
+    frechet             Frechet distance of the features to those of the test set (Heusel et al.
+                        2017, eq. 6), which falls with the number of pictures
+    precision, recall   share of one within the neighbourhoods of the other, k = 3, as many pictures
+                        of both (Kynkaanniemi et al. 2019, eq. 1 and 2)
+
+Beside each stands what real pictures measure: ``accuracy_real`` is that of the test set, and a
+``_floor`` compares pictures of the training set with the test set, as many as were drawn.  A
+classifier knows what it was trained on a little better than what it was not, so floors are near
+what is possible rather than a bound.  ``nfe`` counts the calls of the network for a picture: under
+guidance two for each time that a sampler asks.
+
+With ``--write`` the figures go into the card beside the weights, whose bytes are left alone, and
+with the table into ``assets/images.json``.  The last line printed is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from diffviz.checkpoints import Checkpoint, CheckpointError, write_card
+from diffviz.classifier import Classifier
+from diffviz.denoisers import Conditioned, Guided, Network
+from diffviz.grids import make_grid
+from diffviz.metrics import frechet_distance, precision_recall
+from diffviz.pretrained import IMAGE_FOLDER, classifier, image_model
+from diffviz.quality import count_evaluations
+from diffviz.samplers import SAMPLERS
+from diffviz.sources import SOURCES, SourceError, Split, load_split
+from diffviz.train_images import tell
+from diffviz.unet import UNet
+
+__all__ = [
+    "DEFAULT",
+    "KEPT",
+    "TABLE_SAMPLERS",
+    "TABLE_STEPS",
+    "DrawConfig",
+    "Drawn",
+    "Reference",
+    "draw",
+    "even_labels",
+    "main",
+    "markdown",
+    "measure",
+    "table",
+]
+
+TABLE_SAMPLERS = {
+    "ddpm": "DDPM",
+    "ddim": "DDIM",
+    "dpmpp_2m": "DPM-Solver++(2M)",
+    "heun": "Heun",
+}
+"""The samplers of the table, with their names as people read them."""
+
+TABLE_STEPS = (1, 2, 5, 10, 25, 50, 100)
+"""The steps of the table."""
+
+KEPT = Path(__file__).parent / "assets" / "images.json"
+"""Where the figures and the table are kept."""
+
+_SAMPLES, _TABLE_SAMPLES, _FEWEST = 10_000, 2000, 10
+_BATCH = 250  # pictures of one run
+_COMPARED = 5000  # pictures of each set whose neighbours are looked up: the cost is their square
+_SUBSET_SEED = 2_718_281
+_TITLES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
+
+
+@dataclass(frozen=True)
+class DrawConfig:
+    """How pictures are drawn.
+
+    Attributes:
+        sampler: a key of ``SAMPLERS``.
+        steps: of the sampler.
+        spacing: of its stops on the model's own path, a key of ``SPACINGS``.
+        guidance: the scale w of ``Guided``; 1 is plain conditional.
+        seed: of the starting noise, which is the same for all samplers, and of fresh noise.
+    """
+
+    sampler: str = "dpmpp_2m"
+    steps: int = 25
+    spacing: str = "log_snr"
+    guidance: float = 1.5
+    seed: int = 0
+
+
+DEFAULT = DrawConfig()
+"""How the pictures are drawn that the figures on a card are about.
+
+More guidance is more accurate and precise and covers less; at w = 1.5 the Frechet distance was the
+least of w = 1, 1.5 and 2.
+"""
+
+
+# Drawing ----------------------------------------------------------------------------------------
+
+
+class Drawn(NamedTuple):
+    """Pictures and what they cost.
+
+    Attributes:
+        pictures: (N, C, H, W) in [-1, 1].
+        nfe: calls of the network for each of them.
+        seconds: for all of them.
+    """
+
+    pictures: Tensor
+    nfe: int
+    seconds: float
+
+
+def even_labels(count: int, classes: int) -> Tensor:
+    """Return (count,) labels in which every class is as frequent, in turns."""
+    return torch.arange(count) % classes
+
+
+def draw(
+    denoiser: Network,
+    labels: Tensor,
+    config: DrawConfig = DEFAULT,
+    *,
+    batch: int = _BATCH,
+    threads: int = 1,
+    about: str = "",
+) -> Drawn:
+    """Draw one picture for each label.
+
+    Batches are drawn side by side, each on a thread of its own.  A picture does not depend on their
+    size where the sampler injects no noise, and never on the number of threads.
+
+    Args:
+        denoiser: around a ``UNet`` with classes.
+        labels: (N,) what each picture shall show.
+        config: how.
+        batch: pictures of one run.
+        threads: how many runs at a time.
+        about: what a line of progress on a terminal says, nothing for none.
+
+    Raises:
+        ValueError: for a network without classes or of points, or an unknown sampler or spacing.
+    """
+    module, schedule = denoiser.module, denoiser.schedule
+    if not isinstance(module, UNet) or not module.config.classes:
+        raise ValueError("only a U-Net that was trained with classes draws what it is asked for")
+    if config.sampler not in SAMPLERS:
+        raise ValueError(
+            f"there is no sampler {config.sampler!r}: try one of {', '.join(SAMPLERS)}"
+        )
+    sampler = SAMPLERS[config.sampler]()
+    grid = make_grid(schedule, config.steps, config.spacing)
+    noise = torch.randn(len(labels), *module.config.shape, generator=_seeded(config.seed))
+    noise *= schedule.prior_std(float(grid[0]))
+    guided = Guided(denoiser, config.guidance)
+
+    @torch.inference_mode()
+    def run(first: int) -> Tensor:
+        rows = slice(first, first + batch)
+        asked, fresh = Conditioned(guided, label=labels[rows]), _seeded(config.seed + 1 + first)
+        return sampler.sample(asked, schedule, grid, noise[rows], fresh).clamp(-1, 1)
+
+    began, parts, done = time.perf_counter(), [], 0
+    with ThreadPoolExecutor(threads, initializer=_work_alone) as pool:
+        for part in pool.map(run, range(0, len(labels), batch)):
+            parts.append(part)
+            done += len(part)
+            if about:
+                left = (time.perf_counter() - began) * (len(labels) / done - 1)
+                tell(f"{about}: {done:,} of {len(labels):,}, {left / 60:.0f} min to go")
+    seconds = time.perf_counter() - began
+    nfe = guided.evaluations * count_evaluations(sampler, schedule, grid)
+    return Drawn(torch.cat(parts), nfe, seconds)
+
+
+def _work_alone() -> None:
+    """Set up a thread: torch's own threads would only wait for each other."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# Measuring --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """What a classifier sees in real pictures.
+
+    Attributes:
+        train: (N, F) features of pictures of the training set, in a random order.
+        test: (M, F) features of the whole test set.
+        accuracy: share of the test set that the classifier takes for what it is.
+    """
+
+    train: Tensor
+    test: Tensor
+    accuracy: float
+
+    @classmethod
+    def of(cls, split: Split, judge: Classifier, most: int) -> Reference:
+        """Look at the test set and at up to ``most`` pictures of the training set."""
+        test = judge.features(split.test)
+        train = judge.features(_some(split.train, most))
+        return cls(train, test, _accuracy(judge, test, split.test_labels))
+
+    def distance(self, features: Tensor) -> float:
+        """The Frechet distance of features (N, F) to the test set."""
+        return frechet_distance(features, self.test)
+
+    def floor_distance(self, count: int) -> float:
+        """The same of ``count`` pictures of the training set, or all that there are."""
+        return self.distance(self.train[:count])
+
+    def likeness(self, features: Tensor) -> dict[str, float]:
+        """Distance, precision and recall of features (N, F)."""
+        most = min(_COMPARED, len(features), len(self.test))
+        found = precision_recall(_some(features, most), _some(self.test, most))
+        return {"frechet": self.distance(features), **found._asdict()}
+
+
+def measure(
+    pictures: Tensor, labels: Tensor, judge: Classifier, reference: Reference
+) -> dict[str, float]:
+    """Return accuracy, frechet, precision and recall, each beside what real pictures measure.
+
+    Args:
+        pictures: (N, 1, 28, 28) in [-1, 1].
+        labels: (N,) what each was to show.
+        judge: who looks at them.
+        reference: what the same classifier sees in real pictures.
+
+    Raises:
+        ValueError: for fewer pictures than neighbours.
+    """
+    features = judge.features(pictures)
+    found = reference.likeness(features)
+    floor = reference.likeness(reference.train[: len(pictures)])
+    figures = {
+        "accuracy": _accuracy(judge, features, labels),
+        "accuracy_real": reference.accuracy,
+    }
+    for name, value in found.items():
+        figures |= {name: value, f"{name}_floor": floor[name]}
+    return figures
+
+
+def table(
+    denoiser: Network,
+    judge: Classifier,
+    reference: Reference,
+    samples: int,
+    config: DrawConfig = DEFAULT,
+    *,
+    threads: int = 1,
+    about: str = "",
+) -> Iterator[dict[str, Any]]:
+    """Yield a row for each sampler and number of steps, all from the same starting noise.
+
+    Args:
+        denoiser: around a ``UNet`` with classes.
+        judge: who looks at the pictures.
+        reference: what the same classifier sees in real pictures.
+        samples: pictures for each row.
+        config: the rest of how they are drawn.
+        threads: how many runs at a time.
+        about: what a line of progress on a terminal starts with, nothing for none.
+
+    Yields:
+        sampler, steps, nfe, frechet, accuracy and seconds.
+    """
+    labels = even_labels(samples, judge.classes)
+    for name, title in TABLE_SAMPLERS.items():
+        for steps in TABLE_STEPS:
+            this = replace(config, sampler=name, steps=steps)
+            words = f"{about}: {title}, {steps} steps" if about else ""
+            drawn = draw(denoiser, labels, this, threads=threads, about=words)
+            features = judge.features(drawn.pictures)
+            yield {
+                "sampler": name,
+                "steps": steps,
+                "nfe": drawn.nfe,
+                "frechet": _rounded(reference.distance(features)),
+                "accuracy": _rounded(_accuracy(judge, features, labels)),
+                "seconds": _rounded(drawn.seconds),
+            }
+
+
+def _accuracy(judge: Classifier, features: Tensor, labels: Tensor) -> float:
+    with torch.inference_mode():
+        return float((judge.head(features).argmax(1) == labels).double().mean())
+
+
+def _some(x: Tensor, most: int) -> Tensor:
+    """Up to so many rows, chosen at random but always the same."""
+    return x[torch.randperm(len(x), generator=_seeded(_SUBSET_SEED))[:most]]
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+# What is kept -----------------------------------------------------------------------------------
+
+
+def markdown(kept: dict[str, Any]) -> str:
+    """Return the tables of the README from what ``--write`` kept.
+
+    Args:
+        kept: the content of ``KEPT``: name of a set to its settings, figures and table.
+    """
+    lines = [
+        "| | accuracy (real) | Fréchet distance (floor) | precision (floor) | recall (floor) | "
+        "NFE | s a picture |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, entry in kept.items():
+        f = entry["figures"]
+        lines.append(
+            f"| {_TITLES[name]} | {f['accuracy']:.1%} ({f['accuracy_real']:.1%}) "
+            f"| {f['frechet']:.3g} ({f['frechet_floor']:.3g}) "
+            f"| {f['precision']:.3f} ({f['precision_floor']:.3f}) "
+            f"| {f['recall']:.3f} ({f['recall_floor']:.3f}) "
+            f"| {f['nfe']} | {f['seconds_per_sample']:.2g} |"
+        )
+    for name, entry in kept.items():
+        if "table" in entry:
+            lines += ["", *_table_lines(_TITLES[name], entry["table"])]
+    return "\n".join(lines)
+
+
+def _table_lines(title: str, kept: dict[str, Any]) -> list[str]:
+    """A line for each number of steps; NFE stands again where a sampler's differs from the last."""
+    settings, rows = kept["settings"], kept["rows"]
+    steps = list(dict.fromkeys(row["steps"] for row in rows))
+    columns: dict[str, list[str]] = {"Steps": [str(count) for count in steps]}
+    last: list[int] = []
+    for name in dict.fromkeys(row["sampler"] for row in rows):
+        own = {row["steps"]: row for row in rows if row["sampler"] == name}
+        calls = [own[count]["nfe"] for count in steps]
+        if calls != last:
+            columns["NFE" if not last else f"NFE of {TABLE_SAMPLERS[name]}"] = list(map(str, calls))
+        last = calls
+        columns[TABLE_SAMPLERS[name]] = [
+            f"{own[count]['frechet']:.3g} ({own[count]['accuracy']:.0%})" for count in steps
+        ]
+    return [
+        f"{title}: Fréchet distance and, in brackets, accuracy of {settings['samples']:,} pictures "
+        f"at guidance {settings['guidance']:g}; as many real ones measure {kept['floor']:.3g}.",
+        "",
+        f"| {' | '.join(columns)} |",
+        "|" + "---|" * len(columns),
+        *(f"| {' | '.join(cells)} |" for cells in zip(*columns.values(), strict=True)),
+    ]
+
+
+def _read_kept() -> dict[str, Any]:
+    if not KEPT.is_file():
+        return {}
+    kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8"))
+    return kept
+
+
+def _keep(name: str, entry: dict[str, Any], found: Checkpoint) -> None:
+    """Put the figures of a set on its model's card, and all of them into ``KEPT``."""
+    settings = {key: entry["settings"][key] for key in ("samples", "guidance")}
+    metrics = {**found.card.metrics, **entry["figures"], **settings}
+    write_card(IMAGE_FOLDER / name, replace(found.card, metrics=metrics))
+    kept = _read_kept()
+    kept[name] = {**kept.get(name, {}), **entry}
+    order = [known for known in SOURCES if known in kept]
+    partial = KEPT.with_name(KEPT.name + ".partial")
+    text = json.dumps({known: kept[known] for known in order}, indent=1, allow_nan=False)
+    partial.write_text(text + "\n", "utf-8")
+    os.replace(partial, KEPT)
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+class _Subject(NamedTuple):
+    """A set, its model and its classifier."""
+
+    name: str
+    found: Checkpoint
+    judge: Classifier
+    split: Split
+
+
+def _evaluate(subject: _Subject, asked: argparse.Namespace) -> dict[str, Any]:
+    name, denoiser, judge = subject.name, subject.found.denoiser, subject.judge
+    config = replace(DEFAULT, guidance=asked.guidance)
+    most = max(asked.samples, asked.table_samples if asked.table else 0)
+    reference = Reference.of(subject.split, judge, most)
+    labels = even_labels(asked.samples, judge.classes)
+    drawn = draw(denoiser, labels, config, threads=asked.threads, about=name)
+    figures = {
+        **measure(drawn.pictures, labels, judge, reference),
+        "nfe": drawn.nfe,
+        "seconds_per_sample": drawn.seconds / asked.samples,
+    }
+    figures = {key: _rounded(v) if isinstance(v, float) else v for key, v in figures.items()}
+    settings = {"samples": asked.samples, **asdict(config), "threads": asked.threads}
+    entry: dict[str, Any] = {"settings": settings, "figures": figures}
+    print(f"{name:10} " + "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+    if asked.table:
+        rest = {"samples": asked.table_samples, "spacing": config.spacing}
+        entry["table"] = {
+            "settings": {**rest, "guidance": config.guidance, "seed": config.seed},
+            "floor": _rounded(reference.floor_distance(asked.table_samples)),
+            "rows": _table_rows(subject, reference, asked, config),
+        }
+        print("\n".join(_table_lines(_TITLES[name], entry["table"])))
+    return entry
+
+
+def _table_rows(
+    subject: _Subject, reference: Reference, asked: argparse.Namespace, config: DrawConfig
+) -> list[dict[str, Any]]:
+    rows = table(
+        subject.found.denoiser,
+        subject.judge,
+        reference,
+        asked.table_samples,
+        config,
+        threads=asked.threads,
+        about=subject.name,
+    )
+    return list(rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m diffviz.evaluate", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("names", nargs="*", help=f"some of: {', '.join(SOURCES)}")
+    parser.add_argument("--samples", type=int, default=_SAMPLES, help="pictures for the figures")
+    parser.add_argument("--guidance", type=float, default=DEFAULT.guidance, help="1 for none")
+    parser.add_argument("--table", action="store_true", help="samplers x steps as well")
+    parser.add_argument("--table-samples", type=int, default=_TABLE_SAMPLES)
+    parser.add_argument("--write", action="store_true", help="keep the figures")
+    parser.add_argument("--markdown", action="store_true", help="print what was kept, no more")
+    parser.add_argument("--data", type=Path, help="the folder with the pictures of the one set")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    asked = parser.parse_args(arguments)
+    names = asked.names or SOURCES
+    unknown = [name for name in names if name not in SOURCES]
+    if unknown:
+        parser.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(SOURCES)}")
+    if asked.data and len(names) > 1:
+        parser.error("a folder holds the pictures of one set: name the set")
+    if min(asked.samples, asked.table_samples) < _FEWEST or asked.threads < 1:
+        parser.error(f"measuring takes at least {_FEWEST} pictures and one thread")
+    try:
+        _print_kept() if asked.markdown else _measure_all(names, asked)
+    except (SourceError, CheckpointError, OSError, ValueError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+def _print_kept() -> None:
+    kept = _read_kept()
+    if not kept:
+        raise ValueError(
+            "Nothing has been measured yet: run python -m diffviz.evaluate --table --write first."
+        )
+    print(markdown(kept))
+
+
+def _measure_all(names: Sequence[str], asked: argparse.Namespace) -> None:
+    torch.set_num_threads(asked.threads)
+    subjects = [  # before anything is drawn, so that what is missing is told at once
+        _Subject(name, image_model(name), classifier(name), load_split(name, asked.data))
+        for name in names
+    ]
+    entries = {}
+    for subject in subjects:
+        entries[subject.name] = entry = _evaluate(subject, asked)
+        if asked.write:
+            _keep(subject.name, entry, subject.found)
+        sys.stdout.flush()
+    print(json.dumps(entries))
+
+
+if __name__ == "__main__":
+    main()

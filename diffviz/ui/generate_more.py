@@ -1,0 +1,243 @@
+"""Two more looks at a network of pictures: fewer steps, and between two noises."""
+
+from __future__ import annotations
+
+import html
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffviz.denoisers import Denoiser
+from diffviz.inversion import slerp
+from diffviz.ui import picture_sets
+from diffviz.ui.caching import cached
+from diffviz.ui.generate_run import Floats, GenerateRun, start
+from diffviz.ui.picture_pngs import strip_uri
+from diffviz.ui.player import Clock, Images, Rail, Track, encode, player
+from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.reverse_words import share_words, time_words
+from diffviz.ui.waiting import Watch, ignore, wait_for
+
+__all__ = ["LADDER", "Rung", "between", "ladder", "ladder_of", "shares_of"]
+
+LADDER = (1, 2, 4, 8, 16, 32, 64)
+"""The numbers of steps that are compared."""
+
+_ACROSS = 10  # pictures in a row of the ladder
+_SAME = 0.1  # a difference that is hardly seen
+_SHARES = 25
+_ROWS = 4  # classes that are shown between two noises
+_HEIGHT = 520
+
+
+# Few steps to many ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Rung:
+    """What a number of steps makes of the same noise.
+
+    Attributes:
+        steps: how many.
+        x: (N, C, H, W) the pictures.
+        evaluations: of the network, for each picture.
+        seconds: for all of them.
+        right: share that the classifier takes for what was asked for.
+        away: root-mean-square difference from the last rung's pictures.
+    """
+
+    steps: int
+    x: Floats
+    evaluations: int
+    seconds: float
+    right: float
+    away: float
+
+
+@cached(max_entries=8)
+def ladder_of(run: GenerateRun, _watch: Watch = ignore) -> list[Rung]:
+    """Run it with each number of steps of ``LADDER``, from the same noise."""
+    schedule, labels = run.schedule.build(), run.labels()
+    judge = picture_sets.judge(run.pictures)
+    found = []
+    for k, steps in enumerate(LADDER):
+        _watch(sum(LADDER[:k]) / sum(LADDER))
+        sampler = replace(run.sampler, steps=steps)
+        grid = sampler.grid(schedule)
+        generator = torch.Generator().manual_seed(sampler.seed)
+        x_1 = start(run.set.shape, run.count, generator, schedule.prior_std(grid[0].item()))
+        counted = _Counted(run.denoiser(schedule))
+        began = time.perf_counter()
+        x = _end(replace(run, sampler=sampler), counted, grid, x_1, generator)
+        seconds = time.perf_counter() - began
+        seen = judge.probabilities(x.clamp(-1, 1)).argmax(1)
+        right = float((seen == labels).float().mean())
+        found.append(Rung(len(grid) - 1, x.numpy(), counted.calls, seconds, right, 0.0))
+    last = found[-1].x
+    return [replace(r, away=float(np.sqrt(np.square(r.x - last).mean()))) for r in found]
+
+
+@torch.inference_mode()
+def _end(
+    run: GenerateRun,
+    denoiser: Denoiser,
+    grid: Tensor,
+    x_1: Tensor,
+    generator: torch.Generator,
+) -> Tensor:
+    schedule = run.schedule.build()
+    return run.sampler.build().sample(denoiser, schedule, grid, x_1, generator)
+
+
+class _Counted(Denoiser):
+    """A denoiser that counts what it costs."""
+
+    def __init__(self, denoiser: Denoiser) -> None:
+        self.denoiser, self.evaluations, self.exact = denoiser, denoiser.evaluations, denoiser.exact
+        self.calls = 0
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: object) -> Tensor:
+        self.calls += self.evaluations
+        return self.denoiser(x_t, t, **cond)
+
+
+def ladder(run: GenerateRun) -> None:
+    """Draw the same noise undone in few steps and in many."""
+    run = replace(run, count=min(max(run.count, 1), _ACROSS))
+    bar = st.empty()
+    rungs = wait_for(
+        lambda watch: ladder_of(run, watch), f"{sum(LADDER)} steps in {len(LADDER)} runs", bar
+    )
+    st.html(_ladder_html(rungs))
+    first = next(r for r in rungs if r.away < _SAME)
+    st.markdown(
+        f"Every row starts from the **same noise** and is walked by {run.sampler.title}; every "
+        "column is one picture. One step answers with the mean of all pictures that the noise may "
+        f"come from, which is a blur. From **{first.steps} steps** on the pictures are less than "
+        f"{_SAME:g} (RMS, in units of [-1, 1]) from those of {rungs[-1].steps} steps."
+    )
+
+
+def _ladder_html(rungs: list[Rung]) -> str:
+    rows = []
+    for rung in rungs:
+        unit = "step" if rung.steps == 1 else "steps"
+        alt = html.escape(f"{len(rung.x)} pictures after {rung.steps} {unit}")
+        rows.append(
+            f"<tr><th>{rung.steps} {unit}</th>"
+            f'<td><img alt="{alt}" src="{strip_uri(rung.x, 56)}"></td>'
+            f"<td>{rung.evaluations}</td><td>{time_words(rung.seconds)}</td>"
+            f"<td>{share_words(rung.right)}</td><td>{rung.away:.2f}</td></tr>"
+        )
+    return f"""
+<style>
+.dv-ladder {{border-collapse: collapse; font-size: 0.94rem;}}
+.dv-ladder th, .dv-ladder td {{padding: 0.15rem 0.7rem 0.15rem 0; text-align: right;}}
+.dv-ladder th {{font-weight: 600; white-space: nowrap;}}
+.dv-ladder thead th {{font-weight: 400; vertical-align: bottom; white-space: normal;}}
+.dv-ladder td:nth-child(2), .dv-ladder thead th:nth-child(2) {{text-align: left;}}
+.dv-ladder img {{display: block; height: 52px; max-width: 100%; image-rendering: pixelated;}}
+</style>
+<table class="dv-ladder"><thead><tr><th></th><th>the same noise in every row</th>
+<th>NFE for each</th><th>time for all</th><th>as asked</th><th>RMS from the last row</th></tr>
+</thead><tbody>{"".join(rows)}</tbody></table>"""
+
+
+# Between two noises -----------------------------------------------------------------------------
+
+
+@cached(max_entries=8, max_size="64MB")
+def shares_of(run: GenerateRun, _watch: Watch = ignore) -> tuple[Floats, Floats]:
+    """Pictures from noises between two: (F, N, C, H, W) the pictures, and the noises.
+
+    The noises are those of the run's seed and of the next one, and what lies between them on the
+    sphere; each row has one class.
+    """
+    schedule, labels = run.schedule.build(), run.labels()
+    grid = run.sampler.grid(schedule)
+    shares = torch.linspace(0, 1, _SHARES)
+    ends = [
+        start(run.set.shape, run.count, torch.Generator().manual_seed(run.sampler.seed + k), 1.0)
+        for k in (0, 1)
+    ]
+    noises = torch.stack([slerp(a, b, shares) for a, b in zip(*ends, strict=True)], 1)
+    flat = noises.flatten(0, 1) * schedule.prior_std(grid[0].item())
+    denoiser = picture_sets.answers(
+        run.pictures, schedule, labels.repeat(_SHARES), run.guidance, clipped=run.clipped
+    )
+    generator = torch.Generator().manual_seed(run.sampler.seed)
+    watched = _Watched(denoiser, _watch, run.sampler.steps)
+    x = _end(run, watched, grid, flat, generator)
+    return x.reshape(noises.shape).numpy(), noises.numpy()
+
+
+class _Watched(_Counted):
+    """A denoiser that tells how far a run is by how often it was asked."""
+
+    def __init__(self, denoiser: Denoiser, watch: Watch, steps: int) -> None:
+        super().__init__(denoiser)
+        self._watch, self._steps = watch, steps * denoiser.evaluations
+
+    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: object) -> Tensor:
+        self._watch(min(self.calls / self._steps, 1.0))
+        return super().__call__(x_t, t, **cond)
+
+
+def between(run: GenerateRun) -> None:
+    """Draw what grows from the noises between two."""
+    rows = min(run.count, len(run.classes) or len(run.set.classes), _ROWS)
+    run = replace(run, count=rows)
+    picture, bar = st.container(), st.empty()
+    x, noises = wait_for(
+        lambda watch: shares_of(run, watch),
+        f"{_SHARES * rows} pictures in {run.sampler.steps:,} steps",
+        bar,
+    )
+    buffer = _between_buffer(run, x, noises)
+    place = find_place(_SHARES, rows, "between")
+    with picture:
+        result = player(buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT)
+    keep_place(result, _SHARES, rows, "between")
+    moved = np.sqrt(np.square(np.diff(x, axis=0)).mean((1, 2, 3, 4)))
+    st.markdown(
+        f"Seed {run.sampler.seed} at the left, seed {run.sampler.seed + 1} at the right, and "
+        "between them noises on the great circle through both (slerp), which keep the length that "
+        "noise has. Every one of them is a picture too: **neighbouring noises give neighbouring "
+        f"pictures**, {moved.mean():.2f} apart on average and {moved.max():.2f} at most (RMS)."
+    )
+
+
+def _between_buffer(run: GenerateRun, x: Floats, noises: Floats) -> bytes:
+    u: NDArray[np.float64] = np.linspace(0, 1, _SHARES)
+    away = np.sqrt(np.square(x - x[:1]).mean((1, 2, 3, 4)))
+    clock = Clock(
+        u,
+        np.ones(_SHARES),
+        np.zeros(_SHARES),
+        [0.0, 1.0],
+        [0.0, 0.0],
+        direction="forward",
+        start="first noise",
+        end="second noise",
+        track=Track(u, away, "RMS from the first picture", (0.0, 1.15 * max(away.max(), 1e-3))),
+        names=[f"{share:.0%} of the way" for share in u],
+        notes=[f"{d:.2f} from the first picture (RMS)" for d in away],
+    )
+    names = [run.set.classes[k] for k in run.labels().tolist()]
+    panel = Images(
+        run.set.title,
+        x,
+        eps=noises,
+        badge="learned",
+        labels=names,
+        captions={
+            "x_t": ("x_0", "what grows from it"),
+            "eps": ("x_1", "the noise, between two"),
+        },
+    )
+    return encode(clock, [panel], Rail(numbers=False), title="Between two noises")

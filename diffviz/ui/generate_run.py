@@ -1,0 +1,304 @@
+"""A grid of pictures drawn by a trained network, from a frozen config to the player.
+
+Beside each picture stands what it becomes and when: the probability of each class, and how much of
+the picture is decided at each spatial frequency.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from diffviz.denoisers import Denoiser
+from diffviz.explain import explain, explain_jumps
+from diffviz.schedules import Schedule
+from diffviz.spectrum import band_agreement, band_edges, band_power
+from diffviz.trajectory import State, Trajectory
+from diffviz.ui import picture_sets, stage
+from diffviz.ui.caching import cached
+from diffviz.ui.configs import SamplerConfig, ScheduleConfig
+from diffviz.ui.formula import formula, pictured
+from diffviz.ui.picture_sets import PICTURE_SETS, PictureSet
+from diffviz.ui.player import Images, Levels, Rail, encode
+from diffviz.ui.reverse_run import MAX_FRAMES, calls_a_step
+from diffviz.ui.sharing import in_parts
+from diffviz.ui.waiting import Watch, ignore
+
+__all__ = [
+    "BANDS",
+    "DEFAULT_SAMPLER",
+    "DEFAULT_SCHEDULE",
+    "GenerateRun",
+    "Look",
+    "Pictures",
+    "affordable",
+    "class_levels",
+    "class_probability",
+    "frequency_levels",
+    "packed",
+    "pictures",
+    "record",
+    "simulate",
+    "start",
+]
+
+Floats: TypeAlias = NDArray[np.float32]
+Look: TypeAlias = Callable[[Tensor], None]
+"""What is shown the predicted pictures (N, C, H, W) while a run goes on."""
+
+DEFAULT_SCHEDULE = ScheduleConfig("cosine")
+DEFAULT_SAMPLER = SamplerConfig("dpmpp_2m", 25, "log_snr")
+BANDS = 7
+
+_BUDGET = 16_000  # pictures x evaluations that a run may cost: some 20 s
+_BYTES = 5_000_000  # of the pictures that are sent
+_POWER = (-3.0, 1.0)
+
+
+@dataclass(frozen=True)
+class GenerateRun:
+    """A run from noise to pictures.
+
+    Attributes:
+        pictures: a key of ``PICTURE_SETS``.
+        schedule: the path.
+        sampler: how it walks, with its seed.
+        classes: what is asked for, picture by picture in turn; () for every class in turn.
+        guidance: the guidance scale.
+        count: how many pictures.
+        clipped: whether predictions are held in the pixels' range.
+    """
+
+    pictures: str = "mnist"
+    schedule: ScheduleConfig = DEFAULT_SCHEDULE
+    sampler: SamplerConfig = DEFAULT_SAMPLER
+    classes: tuple[int, ...] = ()
+    guidance: float = 1.5
+    count: int = 16
+    clipped: bool = False
+
+    @property
+    def set(self) -> PictureSet:
+        """The set of pictures."""
+        return PICTURE_SETS[self.pictures]
+
+    def labels(self) -> Tensor:
+        """(N,) the class that each picture is asked for."""
+        asked = torch.tensor(self.classes or range(len(self.set.classes)))
+        return asked[torch.arange(self.count) % len(asked)]
+
+    def denoiser(self, schedule: Schedule) -> Denoiser:
+        """What answers."""
+        return picture_sets.answers(
+            self.pictures, schedule, self.labels(), self.guidance, clipped=self.clipped
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """A run, ready for the player.
+
+    Attributes:
+        buffer: for ``player``.
+        frames: how many there are in it.
+        steps: how many steps the run took.
+        evaluations: how often the network was asked about each picture.
+        seconds: what sampling took, measured when it was done.
+        x: (N, C, H, W) the pictures it ended with.
+        labels: (N,) what was asked for.
+        probability: (F, N, K) what the classifier makes of each prediction.
+        sentence: what a step of this sampler does.
+        t: (F,) the times of the frames.
+    """
+
+    buffer: bytes
+    frames: int
+    steps: int
+    evaluations: int
+    seconds: float
+    x: Floats
+    labels: NDArray[np.int64]
+    probability: Floats
+    sentence: str
+    t: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+
+def affordable(run: GenerateRun) -> int:
+    """How many of the pictures asked for can be drawn in time: at least 1."""
+    calls = run.sampler.steps * calls_a_step(run.sampler)
+    calls *= picture_sets.evaluations(run.labels(), run.guidance)
+    return max(min(run.count, _BUDGET // calls), 1)
+
+
+@cached(max_entries=16, max_size="128MB")
+def pictures(run: GenerateRun, _watch: Watch = ignore, _look: Look = ignore) -> Pictures:
+    """Run it and pack it for the player.
+
+    Args:
+        run: what to run; ``count`` as ``affordable`` says.
+        _watch: told how far the run is.
+        _look: shown the predictions on the way.
+    """
+    schedule = run.schedule.build()
+    trajectory, seconds = simulate(run, _watch, _look)
+    probability = class_probability(run.pictures, trajectory.x_0)
+    thinned = len(trajectory) < run.sampler.steps + 1
+    if thinned:
+        steps = explain_jumps(schedule, trajectory.t)
+    else:
+        steps = explain(run.sampler.build(), schedule, trajectory.t)
+    rail = Rail(
+        numbers=False,
+        levels=[
+            class_levels(run.set, probability),
+            *frequency_levels(schedule, trajectory),
+        ],
+        step=formula(steps, pictured),
+    )
+    labels = run.labels()
+    names = [run.set.classes[k] for k in labels.tolist()]
+    return Pictures(
+        packed(schedule, trajectory, run.set.title, names, rail, "frame" if thinned else "step"),
+        frames=len(trajectory),
+        steps=run.sampler.steps,
+        evaluations=int(trajectory.evaluations[-1]),
+        seconds=seconds,
+        x=trajectory.x_t[-1].numpy(),
+        labels=labels.numpy(),
+        probability=probability.numpy(),
+        sentence=steps.sentence,
+        t=trajectory.t.numpy(),
+    )
+
+
+def packed(
+    schedule: Schedule,
+    trajectory: Trajectory,
+    title: str,
+    names: list[str] | None,
+    rail: Rail,
+    unit: str = "step",
+    badge: Literal["exact", "learned"] = "learned",
+) -> bytes:
+    """Pack a run of pictures for the player; ``names`` are the classes asked for."""
+    scale = stage.drawing_scale(schedule, trajectory.t)
+    x_t = trajectory.x_t
+    if scale is not None:
+        x_t = x_t * scale.to(x_t.dtype).reshape(-1, 1, 1, 1, 1)
+    clock = stage.clock(schedule, trajectory.t, forward=False, evaluations=trajectory.evaluations)
+    panel = Images(
+        title,
+        stage.drawable(x_t).numpy(),
+        x_0=trajectory.x_0.numpy(),
+        eps=trajectory.eps.numpy(),
+        badge=badge,
+        labels=names,
+        scale=None if scale is None else scale.float().numpy(),
+        note=None if scale is None else stage.SCALE_NOTE,
+    )
+    return encode(replace(clock, unit=unit), [panel], rail, title=f"{title} from noise")
+
+
+def simulate(
+    run: GenerateRun, watch: Watch = ignore, look: Look = ignore
+) -> tuple[Trajectory, float]:
+    """Run it; return the states of the frames, and the seconds that sampling took."""
+    schedule = run.schedule.build()
+    grid = run.sampler.grid(schedule)
+    generator = torch.Generator().manual_seed(run.sampler.seed)
+    x_1 = start(run.set.shape, run.count, generator, schedule.prior_std(grid[0].item()))
+    denoiser = run.denoiser(schedule)
+    states = run.sampler.build().iterate(denoiser, schedule, grid, x_1, generator)
+    return record(states, len(grid) - 1, watch, look)
+
+
+def start(
+    shape: tuple[int, int, int], count: int, generator: torch.Generator, std: float
+) -> Tensor:
+    """The (count, C, H, W) noise that a run starts from; more of it go on with the same."""
+    return std * torch.stack([torch.randn(shape, generator=generator) for _ in range(count)])
+
+
+@torch.inference_mode()
+def record(
+    states: Iterator[State], last: int, watch: Watch = ignore, look: Look = ignore
+) -> tuple[Trajectory, float]:
+    """Make a run; return the states of the frames and the seconds it took.
+
+    Args:
+        states: of the run, as ``Sampler.iterate`` yields them.
+        last: the index of the last one.
+        watch: told how far it is.
+        look: shown each prediction.
+    """
+    kept: set[int] = set()
+    found: list[State] = []
+    began = time.perf_counter()
+    for state in states:
+        watch(state.index / max(last, 1))
+        look(state.x_0)
+        if not kept:
+            most = max(_BYTES // (3 * state.x_t.numel()), 2)
+            kept = {int(k) for k in np.linspace(0, last, min(last + 1, MAX_FRAMES, most)).round()}
+        if state.index in kept:
+            found.append(state)
+    return Trajectory.stack(found), time.perf_counter() - began
+
+
+@torch.inference_mode()
+def class_probability(name: str, x_0: Tensor) -> Tensor:
+    """What the classifier makes of predictions (F, N, C, H, W): (F, N, K)."""
+    judge = picture_sets.judge(name)
+    flat = in_parts(judge.probabilities, x_0.flatten(0, 1).clamp(-1, 1))
+    return flat.reshape(*x_0.shape[:2], -1)
+
+
+def class_levels(of: PictureSet, probability: Tensor) -> Levels:
+    """The map of class probabilities (F, N, K) over the run, picture by picture."""
+    classes = len(of.classes)
+    short = [name if len(name) <= 12 else name.split()[-1] for name in of.classes]
+    return Levels(
+        probability.permute(0, 2, 1).numpy(),
+        "What x̂₀ shows (class probability)",
+        (0.0, 1.0),
+        [((k + 0.5) / classes, name) for k, name in enumerate(short)],
+        "by the classifier",
+        list(of.classes),
+    )
+
+
+def frequency_levels(schedule: Schedule, trajectory: Trajectory) -> list[Levels]:
+    """Two maps over the run by spatial frequency: what is decided, and what x_t is made of."""
+    final = trajectory.x_t[-1]
+    decided = band_agreement(trajectory.x_0, final, BANDS)
+    scale = stage.drawing_scale(schedule, trajectory.t)
+    x_t = trajectory.x_t
+    if scale is not None:
+        x_t = x_t * scale.to(x_t.dtype).reshape(-1, 1, 1, 1, 1)
+    power = band_power(x_t, BANDS).clamp_min(1e-12).log10()
+    edges = band_edges(BANDS).tolist()
+    ticks = [(0.5 / BANDS, "coarse"), (1 - 0.5 / BANDS, "fine")]
+    axis = f"waves a pixel, 0 to {edges[-1]:g}"
+    return [
+        Levels(
+            decided.permute(0, 2, 1).numpy(),
+            "How much of the picture is decided",
+            (0.0, 1.0),
+            ticks,
+            axis,
+        ),
+        Levels(
+            power.permute(0, 2, 1).numpy(),
+            "Power of xₜ by frequency (log₁₀)",
+            _POWER,
+            ticks,
+            axis,
+        ),
+    ]

@@ -1,0 +1,75 @@
+"""The Why it works page: the exact denoiser memorises, the network does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from diffviz.sources import SourceError
+from diffviz.ui import controls, generate_controls, links, theme
+from diffviz.ui.generate_run import GenerateRun
+from diffviz.ui.player import player
+from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.waiting import wait_for
+from diffviz.ui.why_run import compared
+from diffviz.ui.why_words import about, no_pictures, pairs_html
+
+theme.header(
+    "Why it works",
+    "The exact denoiser of a training set gives its pictures back. A network makes new ones.",
+)
+_COUNT = 10
+_HEIGHT = 480
+
+
+@st.fragment
+def show(name: str, classes: tuple[int, ...], guidance: float) -> None:
+    """Draw the other controls and both runs; a change of them reruns only this."""
+    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        schedule, sampler = generate_controls.choose_walk()
+    run = GenerateRun(name, schedule, sampler, classes, guidance, _COUNT)
+    run = replace(run, count=min(_COUNT, generate_controls.afford(run).count))
+    picture, bar = st.container(), st.empty()
+    left, right = st.columns(2, gap="large")
+    try:
+        made = wait_for(lambda watch: compared(run, watch), "Two runs", bar)
+    except SourceError as error:
+        st.info(no_pictures(run, error), icon=":material/download:")
+        links.sync()
+        return
+    place = find_place(made.frames, run.count, "why")
+    with picture:
+        result = player(
+            made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
+        )
+    keep_place(result, made.frames, run.count, "why")
+    left.markdown(about(run, made, "exact"))
+    left.html(pairs_html(made, "exact"))
+    right.markdown(about(run, made, "learned"))
+    right.html(pairs_html(made, "learned"))
+    links.sync()
+
+
+if not generate_controls.missing():
+    with controls.bar("images_what"), controls.line("images_asked"):
+        of = generate_controls.choose_set()
+        chosen = generate_controls.choose_classes(of)
+        scale = generate_controls.choose_guidance()
+    show(of, chosen, scale)
+
+theme.questions(
+    [
+        ("Bags only: are they new?", "why", {"pictures": "fashion", "classes": "8"}),
+        (
+            "Four steps: does the exact denoiser still give its pictures back?",
+            "why",
+            {"pictures": "fashion", "steps": 4},
+        ),
+        (
+            "In the plane: how many points are enough?",
+            "training",
+            {"mode": "memorise"},
+        ),
+    ]
+)
