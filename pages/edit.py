@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.ui import controls, edit_controls, edit_words, generate_controls, links, theme
-from diffviz.ui.edit_run import EditRun, Kind, edited, levels_of
+from diffviz.ui.edit_run import Edited, EditRun, Kind, edited, levels_of
 from diffviz.ui.generate_run import GenerateRun
 from diffviz.ui.player import player
 from diffviz.ui.preview import Preview
@@ -25,11 +25,13 @@ _HEIGHT = 440
 @st.fragment
 def show(name: str, kind: Kind, classes: tuple[int, ...], guidance: float) -> None:
     """Draw the picture, its edit and their controls; a change of them reruns only this."""
-    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    notes, body, walk, words = (st.container() for _ in range(4))
+    with walk, generate_controls.row():
         schedule, sampler = generate_controls.choose_walk()
     base = GenerateRun(name, schedule, sampler, classes, guidance, _COUNT)
-    base = replace(base, count=min(_COUNT, generate_controls.afford(base).count))
-    left, right = st.columns([1, 2.6], gap="medium")
+    with notes:
+        base = generate_controls.afford(base)
+    left, right = body.columns([1.15, 2.6], gap="medium")
     with left:
         if kind == "redraw":
             picture = edit_controls.choose_picture(name)
@@ -45,11 +47,12 @@ def show(name: str, kind: Kind, classes: tuple[int, ...], guidance: float) -> No
             run = replace(run, damage=edit_controls.choose_damage())
         damaged = st.empty()
     with right:
-        show_edit(run, damaged)
+        made = show_edit(run, damaged)
+    words.markdown(edit_words.about(run, made))
     links.sync()
 
 
-def show_edit(run: EditRun, damaged: DeltaGenerator) -> None:
+def show_edit(run: EditRun, damaged: DeltaGenerator) -> Edited:
     """Show the edit in the player, and what is measured on it; the damage goes elsewhere."""
     preview, bar = Preview("edit", _HEIGHT), st.empty()
     made = wait_for(
@@ -70,7 +73,7 @@ def show_edit(run: EditRun, damaged: DeltaGenerator) -> None:
         st.html(edit_words.strip_of_levels(run, pictures))
     elif run.kind == "restore":
         damaged.html(edit_words.damage_html(made))
-    st.markdown(edit_words.about(run, made))
+    return made
 
 
 if not generate_controls.missing():

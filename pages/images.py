@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.ui import (
     controls,
@@ -27,10 +28,11 @@ badge = theme.header(
 _HEIGHT = 520
 
 
-def run_once(run: GenerateRun) -> None:
+def run_once(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -> None:
     """Show one run in the player, and what it says about itself."""
-    preview, bar = Preview("images", _HEIGHT), st.empty()
-    left, right = st.columns(2, gap="large")
+    with picture:
+        preview, bar = Preview("images", _HEIGHT), st.empty()
+    left, right = words.columns(2, gap="large")
     made = wait_for(
         lambda watch: pictures(run, watch, preview.take),
         f"{run.sampler.steps:,} steps",
@@ -57,12 +59,15 @@ _SHOWS = {
 
 @st.fragment
 def show(name: str, classes: tuple[int, ...], guidance: float, what: str) -> None:
-    """Draw the other controls and what they ask for; a change of them reruns only this."""
-    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    """Draw what is asked for, and below it the other controls; they rerun only this."""
+    notes, picture, walk, words = (st.container() for _ in range(4))
+    with walk, generate_controls.row():
         schedule, sampler = generate_controls.choose_walk()
         count, clipped = generate_controls.choose_count()
     asked = GenerateRun(name, schedule, sampler, classes, guidance, count, clipped)
-    _SHOWS[what][1](generate_controls.afford(asked))
+    with notes:
+        run = generate_controls.afford(asked)
+    _SHOWS[what][1](run, picture, words)
     links.sync()
 
 

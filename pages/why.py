@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
 from diffviz.sources import SourceError
@@ -25,17 +23,20 @@ _HEIGHT = 480
 
 @st.fragment
 def show(name: str, classes: tuple[int, ...], guidance: float) -> None:
-    """Draw the other controls and both runs; a change of them reruns only this."""
-    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    """Draw both runs, and below them the other controls; they rerun only this."""
+    notes, picture = st.container(), st.container(key="why_picture")
+    walk, words = st.container(), st.container()
+    with walk, generate_controls.row():
         schedule, sampler = generate_controls.choose_walk()
     run = GenerateRun(name, schedule, sampler, classes, guidance, _COUNT)
-    run = replace(run, count=min(_COUNT, generate_controls.afford(run).count))
-    picture, bar = st.container(), st.empty()
-    left, right = st.columns(2, gap="large")
+    with notes:
+        run = generate_controls.afford(run)
+    bar = picture.empty()
+    left, right = words.columns(2, gap="large")
     try:
         made = wait_for(lambda watch: compared(run, watch), "Two runs", bar)
     except SourceError as error:
-        st.info(no_pictures(run, error), icon=":material/download:")
+        notes.info(no_pictures(run, error), icon=":material/download:")
         links.sync()
         return
     place = find_place(made.frames, run.count, "why")

@@ -47,7 +47,7 @@ KINDS: dict[Kind, str] = {
     "inpaint": "Paint out and fill in",
     "restore": "Restore",
 }
-SOURCES = {"drawn": "Draw", "network": "From the network", "real": "Real", "upload": "Upload"}
+SOURCES = {"drawn": "Draw", "network": "Network", "real": "Real", "upload": "Upload"}
 """Where the picture comes from: the word in the address and what the page says."""
 
 _SIDE = 28

@@ -75,7 +75,7 @@ class Damage:
 
 #: kind -> the amounts to choose from, and what they are.
 DAMAGES: dict[str, tuple[str, tuple[float, ...], str]] = {
-    "downsample": ("Fewer pixels", (2, 4, 7), "Factor (times fewer pixels a side)"),
+    "downsample": ("Pixels", (2, 4, 7), "Factor (times fewer pixels a side)"),
     "blur": ("Blur", (0.5, 1.0, 1.5, 2.0, 3.0), "Width of the blur (std in pixels)"),
     "noise": ("Noise", (), ""),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 import torch
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.images import IMAGE_INFO, labelled_images
@@ -138,9 +138,9 @@ def _buffer(run: GenerateRun, states: list[State], pictures: Tensor, top: int) -
     return pack(clock, [panel], rail, title="To noise and back")
 
 
-def there_and_back(run: GenerateRun) -> None:
+def there_and_back(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -> None:
     """Draw the trip of a few pictures, with the solver's error."""
-    with controls.bar("images_back"):
+    with picture, controls.bar("images_back"):
         solver = widgets.segments(
             "Solver", links.choice("solver", "heun", SOLVERS), _SOLVER_WORDS, quiet=True
         )
@@ -149,7 +149,7 @@ def there_and_back(run: GenerateRun) -> None:
     run = replace(
         run, count=min(run.count, _MOST), sampler=replace(run.sampler, steps=steps), guidance=1.0
     )
-    picture, bar = st.container(), st.empty()
+    bar = picture.empty()
     made = wait_for(
         lambda watch: trip(run, solver, watch), f"{steps} steps up and {steps} down", bar
     )
@@ -162,7 +162,7 @@ def there_and_back(run: GenerateRun) -> None:
     falls = ", ".join(f"{n} steps: {error:.4f}" for n, error in made.errors)
     mean, std = made.noise
     whose = "Real pictures of the shipped sample" if made.real else "Pictures that the network drew"
-    st.markdown(
+    words.markdown(
         f"{whose} go up the probability-flow ODE to noise and come back by the same road, without "
         f"guidance: what comes back differs by **{made.error:.4f}** (RMS, in units of [-1, 1]). "
         f"It falls with the number of steps at the solver's order ({falls}). The noise has mean "

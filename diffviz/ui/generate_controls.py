@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 
@@ -30,6 +32,7 @@ __all__ = [
     "choose_set",
     "choose_walk",
     "missing",
+    "row",
 ]
 
 MAX_COUNT = 64
@@ -139,6 +142,13 @@ def choose_guidance() -> float:
     )
     controls.complain("guidance")
     return scale
+
+
+@contextmanager
+def row() -> Iterator[None]:
+    """Hold the controls of the walk side by side, below the picture that they change."""
+    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        yield
 
 
 def choose_walk() -> tuple[ScheduleConfig, SamplerConfig]:

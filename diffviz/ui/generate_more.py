@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 import torch
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.denoisers import Denoiser
@@ -106,16 +106,16 @@ class _Counted(Denoiser):
         return self.denoiser(x_t, t, **cond)
 
 
-def ladder(run: GenerateRun) -> None:
+def ladder(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -> None:
     """Draw the same noise undone in few steps and in many."""
     run = replace(run, count=min(max(run.count, 1), _ACROSS))
-    bar = st.empty()
+    table, bar = picture.empty(), picture.empty()
     rungs = wait_for(
         lambda watch: ladder_of(run, watch), f"{sum(LADDER)} steps in {len(LADDER)} runs", bar
     )
-    st.html(_ladder_html(rungs))
+    table.html(_ladder_html(rungs))
     first = next(r for r in rungs if r.away < _SAME)
-    st.markdown(
+    words.markdown(
         f"Every row starts from the **same noise** and is walked by {run.sampler.title}; every "
         "column is one picture. One step answers with the mean of all pictures that the noise may "
         f"come from, which is a blur. From **{first.steps} steps** on the pictures are less than "
@@ -188,11 +188,11 @@ class _Watched(_Counted):
         return super().__call__(x_t, t, **cond)
 
 
-def between(run: GenerateRun) -> None:
+def between(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -> None:
     """Draw what grows from the noises between two."""
     rows = min(run.count, len(run.classes) or len(run.set.classes), _ROWS)
     run = replace(run, count=rows)
-    picture, bar = st.container(), st.empty()
+    bar = picture.empty()
     x, noises = wait_for(
         lambda watch: shares_of(run, watch),
         f"{_SHARES * rows} pictures in {run.sampler.steps:,} steps",
@@ -204,7 +204,7 @@ def between(run: GenerateRun) -> None:
         result = player(buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT)
     keep_place(result, _SHARES, rows, "between")
     moved = np.sqrt(np.square(np.diff(x, axis=0)).mean((1, 2, 3, 4)))
-    st.markdown(
+    words.markdown(
         f"Seed {run.sampler.seed} at the left, seed {run.sampler.seed + 1} at the right, and "
         "between them noises on the great circle through both (slerp), which keep the length that "
         "noise has. Every one of them is a picture too: **neighbouring noises give neighbouring "

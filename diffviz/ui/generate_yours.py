@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.archives import MAX_ARCHIVE_BYTES
 from diffviz.pipelines import PipelineError
@@ -104,22 +105,26 @@ def _pipeline(name: str) -> tuple[Kind, str, int] | None:
 
 @st.fragment
 def show(kind: Kind, name: str, label: int) -> None:
-    """Draw the other controls and the run; a change of them reruns only this."""
-    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    """Draw the run, and below it the other controls; they rerun only this."""
+    notes, picture, walk, words = (st.container() for _ in range(4))
+    with walk, generate_controls.row():
         schedule, sampler = generate_controls.choose_walk()
         count, clipped = generate_controls.choose_count()
     run = YoursRun(kind, name, schedule, sampler, count, label, clipped)
     try:
         can = yours_run.affordable(run)
-        controls.say_fewer(run.count, can, "Fewer steps")
-        _show(replace(run, count=can))
+        with notes:
+            controls.say_fewer(run.count, can, "Fewer steps")
+        run = replace(run, count=can)
+        words.markdown(_about(run, _shown(run, picture)))
     except (UploadError, PipelineError, ValueError) as error:
-        st.warning(links.plain(str(error)), icon=":material/warning:")
+        notes.warning(links.plain(str(error)), icon=":material/warning:")
     links.sync()
 
 
-def _show(run: YoursRun) -> None:
-    preview, bar = Preview("yours", _HEIGHT), st.empty()
+def _shown(run: YoursRun, picture: DeltaGenerator) -> Yours:
+    with picture:
+        preview, bar = Preview("yours", _HEIGHT), st.empty()
     made = wait_for(
         lambda watch: yours(run, watch, preview.take),
         f"{run.sampler.steps:,} steps",
@@ -132,7 +137,7 @@ def _show(run: YoursRun) -> None:
             made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
         )
     keep_place(result, made.frames, run.count, "yours")
-    st.markdown(_about(run, made))
+    return made
 
 
 def _about(run: YoursRun, made: Yours) -> str:

@@ -208,6 +208,7 @@ def test_odd_uploads_are_answered_in_place(
         chooser.set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
         expect(page.get_by_text(re.compile(words))).to_be_visible(timeout=PATIENCE)
         expect(page.locator(READY)).to_be_visible(timeout=PATIENCE)
+        wait_idle(page)
     chooser.set_input_files({"name": "dot.png", "mimeType": "image/png", "buffer": png((1, 1))})
     expect(page.get_by_text(re.compile("an SVG file"))).to_have_count(0, timeout=PATIENCE)
     wait_idle(page)
@@ -238,8 +239,9 @@ def test_the_network_is_set_beside_the_exact_denoiser(
     arrays |= {"y_train": labels[known].byte().numpy(), "y_test": labels[other].byte().numpy()}
     np.savez(folder / "mnist.npz", **arrays)
     url = serve("app.py", DIFFVIZ_DATA=str(tmp_path))
-    page.goto(f"{url}/why?{urlencode({**QUICK, 'steps': 20})}")
-    expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
+    page.goto(f"{url}/why?steps=20")
+    page.locator(READY).first.wait_for(timeout=2 * PATIENCE)
+    wait_idle(page)
     expect(page.locator(".dvz-panel")).to_have_count(2, timeout=PATIENCE)
     expect(page.get_by_text(re.compile("knows 1,000 real pictures"))).to_be_visible(
         timeout=PATIENCE
@@ -266,9 +268,11 @@ def test_a_zip_of_pictures_is_explored_and_odd_ones_are_answered(
     wait_idle(page)
     chooser = page.locator('[data-testid="stFileUploaderDropzoneInput"]')
     bomb = zipped(("zeros.png", bytes(60_000_000)))
-    for name, data in (("bomb.zip", bomb), ("text.zip", b"no archive at all")):
+    odd = (("bomb.zip", bomb, "This file has 60"), ("text.zip", b"no archive", "not a ZIP archive"))
+    for name, data, words in odd:
         chooser.set_input_files({"name": name, "mimeType": "application/zip", "buffer": data})
-        expect(page.get_by_test_id("stAlert").first).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_text(re.compile(words))).to_be_visible(timeout=PATIENCE)
+        wait_idle(page)
         assert page.locator(READY).count() == 0
     good = zipped(*((f"../{k}/picture.png", png((20 + k, 30))) for k in range(5)))
     chooser.set_input_files({"name": "good.zip", "mimeType": "application/zip", "buffer": good})
