@@ -102,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = [name for name in asked.names if name not in names]
     if unknown:
         asked.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(names)}")
+    if asked.kind != "points" and asked.data is not None and len(asked.names) != 1:
+        asked.error("--data is the folder of one set of pictures: name that one")
     try:
         asked.into.mkdir(parents=True, exist_ok=True)
     except OSError as error:

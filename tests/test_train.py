@@ -71,7 +71,8 @@ def test_the_command_on_the_card_makes_the_same_model(tmp_path: Path) -> None:
         (["points", "text"], "there is no data set 'text'"),
         (["points", "moons", "--steps", "0"], "steps is a whole number from 1"),
         (["points", "moons", "--steps", "many"], "invalid int value: 'many'"),
-        (["images"], "invalid choice: 'images'"),
+        (["pictures"], "invalid choice: 'pictures'"),
+        (["images", "--data", "."], "name that one"),
         ([], "required: kind"),
     ],
 )

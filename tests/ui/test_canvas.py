@@ -5,7 +5,7 @@ import string
 import numpy as np
 import pytest
 
-from diffviz.ui import canvas
+from diffviz.ui import canvas, wishes
 from diffviz.ui.canvas import MAX_POINTS, decode_points, encode_points
 
 
@@ -64,14 +64,14 @@ RING, LINE, DOT = "AAAB", "AAAC", "AAAD"
 
 def wish(
     asked: str | None,
-    report: canvas.Report | None = None,
-    before: canvas.Wish | None = None,
+    report: wishes.Report | None = None,
+    before: wishes.Wish | None = None,
     now: float = 0.0,
-) -> tuple[canvas.Wish, str | None]:
+) -> tuple[wishes.Wish, str | None]:
     """The wish after one run, and what is on the sheet."""
-    result = canvas._wish(before, asked, report)
-    word = canvas._current(result, report)
-    return canvas._told(result, word, now), word
+    result = wishes.settle(before, asked, report)
+    word = wishes.current(result, report)
+    return wishes.told(result, word, now), word
 
 
 def test_an_empty_sheet() -> None:
@@ -84,63 +84,63 @@ def test_a_drawing_that_was_passed() -> None:
 
 def test_the_reader_draws_and_the_page_hands_it_back() -> None:
     first, _ = wish(RING)
-    second, word = wish(RING, canvas.Report(LINE, 0), first)
+    second, word = wish(RING, wishes.Report(LINE, 0), first)
     assert (word, second.revision) == (LINE, 0)
-    third, word = wish(LINE, canvas.Report(LINE, 0), second)
+    third, word = wish(LINE, wishes.Report(LINE, 0), second)
     assert (word, third.revision, third.word) == (LINE, 0, RING)  # nothing new for the browser
 
 
 def test_the_page_sets_another_drawing_after_the_reader_drew() -> None:
     first, _ = wish(RING)
-    report = canvas.Report(LINE, 0)
+    report = wishes.Report(LINE, 0)
     second, _ = wish(LINE, report, first)
     third, word = wish(DOT, report, second)
     assert (word, third.revision) == (DOT, 1)
-    _, word = wish(DOT, canvas.Report(RING, 1), third)
+    _, word = wish(DOT, wishes.Report(RING, 1), third)
     assert word == RING
 
 
 def test_a_page_that_hands_back_one_run_late_does_not_undo_a_stroke() -> None:
     first, _ = wish(None)
-    second, _ = wish(None, canvas.Report(RING, 0), first)
-    third, word = wish(RING, canvas.Report(LINE, 0), second)
+    second, _ = wish(None, wishes.Report(RING, 0), first)
+    third, word = wish(RING, wishes.Report(LINE, 0), second)
     assert (word, third.revision) == (LINE, 0)
-    fourth, word = wish(LINE, canvas.Report(DOT, 0), third)
+    fourth, word = wish(LINE, wishes.Report(DOT, 0), third)
     assert (word, fourth.revision) == (DOT, 0)
 
 
 def test_strokes_in_quick_succession_survive_an_address_that_lags_behind() -> None:
     last = None
     for asked, drawn in [(None, RING), (RING, LINE), (RING, DOT), (RING, "AAAE"), (LINE, "AAAF")]:
-        last, word = wish(asked, canvas.Report(drawn, 0), last, now=0.1)
+        last, word = wish(asked, wishes.Report(drawn, 0), last, now=0.1)
         assert (word, last.revision) == (drawn, 0)
 
 
 def test_an_earlier_drawing_can_be_wished_for_again_later() -> None:
-    first, _ = wish(None, canvas.Report(RING, 0))
-    second, _ = wish(RING, canvas.Report(LINE, 0), first, now=1.0)
-    third, _ = wish(LINE, canvas.Report(LINE, 0), second, now=20.0)
-    fourth, word = wish(RING, canvas.Report(LINE, 0), third, now=40.0)
+    first, _ = wish(None, wishes.Report(RING, 0))
+    second, _ = wish(RING, wishes.Report(LINE, 0), first, now=1.0)
+    third, _ = wish(LINE, wishes.Report(LINE, 0), second, now=20.0)
+    fourth, word = wish(RING, wishes.Report(LINE, 0), third, now=40.0)
     assert (word, fourth.revision) == (RING, 1)
 
 
 def test_the_page_can_empty_the_sheet() -> None:
     first, _ = wish(RING)
-    second, word = wish("", canvas.Report(LINE, 0), first)
+    second, word = wish("", wishes.Report(LINE, 0), first)
     assert (word, second.revision) == ("", 1)
 
 
 def test_a_cleared_sheet_stays_clear() -> None:
     first, _ = wish(RING)
-    second, word = wish(RING, canvas.Report("", 0), first)
+    second, word = wish(RING, wishes.Report("", 0), first)
     assert word == ""
-    _, word = wish(None, canvas.Report("", 0), second)
+    _, word = wish(None, wishes.Report("", 0), second)
     assert word == ""
 
 
 def test_a_report_that_was_forgotten_gives_way_to_the_page() -> None:
     first, _ = wish(RING)
-    second, _ = wish(LINE, canvas.Report(LINE, 0), first)
+    second, _ = wish(LINE, wishes.Report(LINE, 0), first)
     third, word = wish(LINE, None, second)
     assert (word, third.revision) == (LINE, 1)
 
@@ -162,4 +162,4 @@ def test_reports_that_make_no_sense_are_ignored(state: object) -> None:
 
 
 def test_a_report_is_read() -> None:
-    assert canvas._report({"drawing": {"word": "", "after": 2.0}}) == canvas.Report("", 2)
+    assert canvas._report({"drawing": {"word": "", "after": 2.0}}) == wishes.Report("", 2)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,33 +21,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
+from diffviz.ui import wishes
 from diffviz.ui.canvas.codec import MAX_POINTS, decode_points, encode_points
 
 __all__ = ["MAX_POINTS", "decode_points", "draw_points", "encode_points"]
 
 HERE = Path(__file__).parent
-_LATE = 5.0  # seconds within which a page may hand back what it was told before
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the page last asked the sheet to show.
-
-    Attributes:
-        asked: what the page passed in its last run, a drawing's word or None.
-        word: the drawing it really wished for: what was asked, unless the page only handed back
-            what the reader had drawn.
-        revision: goes up with each wish; the browser names it in its reports.
-        reported: whether there was a report of the reader's at the last run.
-        returned: what the page was told in its latest runs, each with the time: a page that keeps
-            the drawing in its address may hand it back late, when strokes follow quickly.
-    """
-
-    asked: str | None
-    word: str | None
-    revision: int = 0
-    reported: bool = False
-    returned: tuple[tuple[str, float], ...] = ()
 
 
 def draw_points(
@@ -75,14 +53,14 @@ def draw_points(
     asked = None if points is None else encode_points(points)
     report = _report(st.session_state.get(key))
     store = f"_{key}_wish"
-    wish = _wish(st.session_state.get(store), asked, report)
+    wish = wishes.settle(st.session_state.get(store), asked, report)
     value = _component()(
         key=key,
         data={"id": key, "word": wish.word, "revision": wish.revision, "height": height},
-        on_drawing_change=_ignore,
+        on_drawing_change=wishes.ignore,
     )
-    word = _current(wish, _report(value))
-    st.session_state[store] = _told(wish, word, time.monotonic())
+    word = wishes.current(wish, _report(value))
+    st.session_state[store] = wishes.told(wish, word, time.monotonic())
     if word is None:
         return None
     if points is not None and word == asked:  # exactly what was passed, not its rounding
@@ -90,15 +68,7 @@ def draw_points(
     return decode_points(word)
 
 
-@dataclass(frozen=True)
-class Report:
-    """A drawing the reader made: its word, and the revision of the wish it came after."""
-
-    word: str
-    after: int
-
-
-def _report(state: object) -> Report | None:
+def _report(state: object) -> wishes.Report | None:
     """The report in the component's state; None where there is none that makes sense."""
     entry = state.get("drawing") if isinstance(state, Mapping) else None
     if not isinstance(entry, Mapping):
@@ -110,38 +80,7 @@ def _report(state: object) -> Report | None:
         decode_points(word)
     except ValueError:
         return None
-    return Report(word, int(after))
-
-
-def _current(wish: Wish, report: Report | None) -> str | None:
-    """What is on the sheet: the report if it came after the last wish, else the wish."""
-    return wish.word if report is None or report.after < wish.revision else report.word
-
-
-def _wish(before: Wish | None, asked: str | None, report: Report | None) -> Wish:
-    """Tell a page's new wish from its handing back what the reader drew."""
-    reported = report is not None
-    if before is None:
-        return Wish(asked, asked, reported=reported)
-    forgotten = before.reported and not reported  # the reader was on another page meanwhile
-    late = [word for word, _ in before.returned]
-    if forgotten or asked not in (None, before.asked, _current(before, report), *late):
-        return Wish(asked, asked, before.revision + 1, reported)
-    return Wish(asked, before.word, before.revision, reported, before.returned)
-
-
-def _told(wish: Wish, word: str | None, now: float) -> Wish:
-    """Note what the page is told, and forget what it can no longer hand back by lateness alone.
-
-    What it was told last is kept however long ago that was: nothing newer can have replaced it.
-    """
-    latest = () if word is None else ((word, now),)
-    earlier = tuple(each for each in wish.returned if now - each[1] < _LATE and each[0] != word)
-    return replace(wish, returned=(*earlier, *latest))
-
-
-def _ignore() -> None:
-    """Stand in for a callback: a state is reported only when it has one."""
+    return wishes.Report(word, int(after))
 
 
 @cache

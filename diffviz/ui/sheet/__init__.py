@@ -2,7 +2,7 @@
 
 Ink is laid in the browser, with a mouse, a pen, a finger or the keyboard; Python hears of it when
 the hand lets go. What counts, the page's wish or the reader's report, is settled as on the sheet of
-points (``diffviz.ui.canvas``). Between the browser and Python a sheet is base64 of one byte a
+points (``diffviz.ui.wishes``). Between the browser and Python a sheet is base64 of one byte a
 pixel; the words in ``codec`` are shorter and meant for links.
 
 Example:
@@ -25,7 +25,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
-from diffviz.ui import canvas
+from diffviz.ui import wishes
 from diffviz.ui.sheet.codec import (
     LEVELS,
     MAX_SIDE,
@@ -149,7 +149,7 @@ def _show(
     """Mount the component and return the word of what is on the sheet, None for nothing yet."""
     rows, columns = shape
     store = f"_{key}_wish_{kind}_{rows}x{columns}"  # a sheet of another shape has its own wishes
-    wish = canvas._wish(
+    wish = wishes.settle(
         st.session_state.get(store), asked, _report(st.session_state.get(key), kind, shape)
     )
     value = _component()(
@@ -164,14 +164,14 @@ def _show(
             "backdrop": backdrop,
             "height": height,
         },
-        on_ink_change=canvas._ignore,
+        on_ink_change=wishes.ignore,
     )
-    word = canvas._current(wish, _report(value, kind, shape))
-    st.session_state[store] = canvas._told(wish, word, time.monotonic())
+    word = wishes.current(wish, _report(value, kind, shape))
+    st.session_state[store] = wishes.told(wish, word, time.monotonic())
     return word
 
 
-def _report(state: object, kind: Kind, shape: Shape) -> canvas.Report | None:
+def _report(state: object, kind: Kind, shape: Shape) -> wishes.Report | None:
     """The report in the component's state; None where there is none that fits this sheet."""
     entry = state.get("ink") if isinstance(state, Mapping) else None
     if not isinstance(entry, Mapping):
@@ -188,7 +188,7 @@ def _report(state: object, kind: Kind, shape: Shape) -> canvas.Report | None:
     except ValueError:
         return None
     kept = to_levels(pixels) if kind == "picture" else (pixels > 0).astype(np.uint8)
-    return canvas.Report(_word(kept), int(after))
+    return wishes.Report(_word(kept), int(after))
 
 
 def _word(pixels: NDArray[np.uint8]) -> str:
