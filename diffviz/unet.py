@@ -8,8 +8,8 @@ r"""A small U-Net that denoises pictures, told the noise level and a class.
 
 Every block is norm, SiLU, convolution, twice, around a shortcut; the noise level and the class
 scale and shift the second norm.  Taking patches first (p = 2 turns 28 x 28 pixels into 14 x 14
-places of four values) moves the work to where channels are many and places few, which on a
-processor costs a quarter of the time for pictures of the same quality.
+places of four values) moves the work to where channels are many and places few, which is what a
+processor does fastest.
 
 The face and the preconditioning are those of ``networks.PointNetwork``: F is this U-Net, and
 c_skip, c_out and the targets are written there.
