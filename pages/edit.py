@@ -92,14 +92,14 @@ theme.questions(
             {"class": "3", "level": 0.8},
         ),
         (
-            "Half a boot: what else could it have been?",
+            "Half an 8: what else could it have been?",
             "edit",
-            {"pictures": "fashion", "edit": "inpaint", "whose": 9},
+            {"edit": "inpaint", "from": "network", "whose": 8},
         ),
         (
             "Seven times fewer pixels: what does the network make up?",
             "edit",
-            {"edit": "restore", "amount": 7, "pictures": "fashion"},
+            {"edit": "restore", "amount": 7, "from": "network", "whose": 3},
         ),
     ]
 )

@@ -61,12 +61,8 @@ if not generate_controls.missing():
 
 theme.questions(
     [
-        ("Bags only: are they new?", "why", {"pictures": "fashion", "classes": "8"}),
-        (
-            "Four steps: does the exact denoiser still give its pictures back?",
-            "why",
-            {"pictures": "fashion", "steps": 4},
-        ),
+        ("Eights only: are they new?", "why", {"classes": "8"}),
+        ("Four steps: does the exact denoiser still give its pictures back?", "why", {"steps": 4}),
         (
             "In the plane: how many points are enough?",
             "training",

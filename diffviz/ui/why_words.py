@@ -48,5 +48,5 @@ def no_pictures(run: GenerateRun, error: Exception) -> str:
     """Why the comparison cannot be drawn, and what to do."""
     return (
         f"This page sets the network beside real pictures, and those of {run.set.title} are not "
-        f"shipped. {error} Or choose the clothes, which are."
+        f"shipped. {error}"
     )
