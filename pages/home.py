@@ -61,7 +61,7 @@ CARDS = (
     (
         "Generate",
         "images",
-        "A network draws digits. When does noise become a 7?",
+        "A network draws digits and clothes. When does noise become a 7?",
         home_run.generate_picture,
     ),
     (
