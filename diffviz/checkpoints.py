@@ -17,7 +17,6 @@ import hashlib
 import inspect
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +29,7 @@ from torch import Tensor
 
 from diffviz.configs import ShiftedFlow
 from diffviz.denoisers import Network
+from diffviz.files import write_whole
 from diffviz.networks import Conditional, NetworkConfig
 from diffviz.schedules import SCHEDULES, DiscreteVP, Schedule
 from diffviz.training import TrainConfig
@@ -139,7 +139,7 @@ def save(
     weights, text = dumps(denoiser, card, dtype=dtype)
     files = _pair(path)
     for place, content in zip(files, (weights, text), strict=True):
-        _write(place, content)
+        write_whole(place, content)
     return files
 
 
@@ -159,7 +159,7 @@ def write_card(path: str | Path, card: Card) -> Path:
     load(path)
     place = _pair(path)[1]
     fields = _parse(_read(place, MAX_CARD_BYTES, "model card")) | asdict(card)
-    _write(place, (json.dumps(fields, indent=2, allow_nan=False) + "\n").encode())
+    write_whole(place, (json.dumps(fields, indent=2, allow_nan=False) + "\n").encode())
     return place
 
 
@@ -425,13 +425,6 @@ def _pair(path: str | Path) -> tuple[Path, Path]:
     place = Path(path)
     stem = place.with_suffix("") if place.suffix in (".safetensors", ".json") else place
     return stem.with_name(stem.name + ".safetensors"), stem.with_name(stem.name + ".json")
-
-
-def _write(place: Path, content: bytes) -> None:
-    """Write a file so that an interruption leaves the old one whole."""
-    partial = place.with_name(place.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, place)
 
 
 def _read(path: Path, most: int, what: str) -> bytes:

@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -43,6 +42,7 @@ from torch import Tensor
 from diffviz.checkpoints import Checkpoint, CheckpointError, write_card
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Conditioned, Guided, Network
+from diffviz.files import write_whole
 from diffviz.grids import make_grid
 from diffviz.metrics import frechet_distance, precision_recall
 from diffviz.pretrained import IMAGE_FOLDER, classifier, image_model
@@ -394,10 +394,8 @@ def _keep(name: str, entry: dict[str, Any], found: Checkpoint) -> None:
     kept = _read_kept()
     kept[name] = {**kept.get(name, {}), **entry}
     order = [known for known in SOURCES if known in kept]
-    partial = KEPT.with_name(KEPT.name + ".partial")
     text = json.dumps({known: kept[known] for known in order}, indent=1, allow_nan=False)
-    partial.write_text(text + "\n", "utf-8")
-    os.replace(partial, KEPT)
+    write_whole(KEPT, (text + "\n").encode())
 
 
 # The command ------------------------------------------------------------------------------------

@@ -32,7 +32,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["SOURCES", "SourceError", "Split", "download", "folder_of", "load_split"]
+from diffviz.files import write_whole
+
+__all__ = ["SOURCES", "SourceError", "Split", "download", "folder_of", "load_split", "read_idx"]
 
 SOURCES: tuple[str, ...] = ("mnist", "fashion")
 """The names of the sets."""
@@ -146,11 +148,16 @@ def _checked(images: Bytes, labels: Bytes) -> tuple[Tensor, Tensor]:
 
 def _idx(place: Path) -> Arrays:
     names = ("images-idx3", "labels-idx1")
-    parts = [_read_idx(place / f"{s}-{n}-ubyte.gz") for s in ("train", "t10k") for n in names]
+    parts = [read_idx(place / f"{s}-{n}-ubyte.gz") for s in ("train", "t10k") for n in names]
     return parts[0], parts[1], parts[2], parts[3]
 
 
-def _read_idx(path: Path) -> Bytes:
+def read_idx(path: Path) -> Bytes:
+    """Return the array in a gzipped IDX file of bytes.
+
+    Raises:
+        ValueError: the file is not IDX, or does not hold unsigned bytes.
+    """
     with gzip.open(path) as file:
         data = file.read(_MOST)
     if data[:3] != b"\x00\x00\x08":
@@ -203,9 +210,7 @@ def download(into: Path | None = None) -> Path:
         )
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        partial = place.with_name(place.name + ".partial")
-        partial.write_bytes(data)
-        os.replace(partial, place)
+        write_whole(place, data)
     except OSError as error:
         raise SourceError(f"MNIST could not be written to {place}: {error}.") from error
     return place

@@ -10,7 +10,6 @@ goes on from there, with the same outcome as without it.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import asdict, replace
@@ -22,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from diffviz.checkpoints import Card, save
 from diffviz.classifier import Classifier, accuracy, train_classifier
+from diffviz.files import write_whole
 from diffviz.schedules import EDM
 from diffviz.sources import load_split
 from diffviz.training import TrainConfig, Trainer
@@ -89,7 +89,7 @@ def train_images(name: str, steps: int, into: Path, data: Path | None = None) ->
             f"{progress.seconds_left / 60:.0f} min to go"
         )
         if progress.step % _KEEP == 0:
-            _write(kept, safetensors.torch.save(trainer.state(), {"training": about}))
+            write_whole(kept, safetensors.torch.save(trainer.state(), {"training": about}))
     figures = {"seconds": round(trainer.seconds, 1), "loss": round(loss, 5)}
     command = f"python -m diffviz.train images {name} --steps {steps}"
     card = Card(name, config.seed, steps, command, figures, config)
@@ -149,16 +149,9 @@ def train_judge(name: str, epochs: int, into: Path, data: Path | None = None) ->
         "command": f"python -m diffviz.train classifiers {name} --epochs {epochs // _EPOCHS[name]}",
         "metrics": figures,
     }
-    _write(stem.with_suffix(".safetensors"), safetensors.torch.save(weights))
-    _write(stem.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    write_whole(stem.with_suffix(".safetensors"), safetensors.torch.save(weights))
+    write_whole(stem.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
     return figures
-
-
-def _write(place: Path, content: bytes) -> None:
-    """Write a file so that an interruption leaves the old one whole."""
-    partial = place.with_name(place.name + ".partial")
-    partial.write_bytes(content)
-    os.replace(partial, place)
 
 
 def tell(line: str) -> None:

@@ -10,9 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 from diffviz.ui import controls, edit_controls, edit_words, generate_controls, links, theme
 from diffviz.ui.edit_run import Edited, EditRun, Kind, edited, levels_of
 from diffviz.ui.generate_run import GenerateRun
-from diffviz.ui.player import player
-from diffviz.ui.preview import Preview
-from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.preview import Preview, played
 from diffviz.ui.waiting import wait_for
 
 theme.header(
@@ -61,13 +59,8 @@ def show_edit(run: EditRun, damaged: DeltaGenerator) -> Edited:
         bar,
         preview.draw,
     )
-    page = f"edit-{run.kind}"
-    place = find_place(made.frames, run.base.count, page)
-    with preview.place():
-        result = player(
-            made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
-        )
-    keep_place(result, made.frames, run.base.count, page)
+    name = f"edit-{run.kind}"
+    played(preview.place(), made.buffer, made.frames, run.base.count, name, _HEIGHT)
     if run.kind == "redraw":
         pictures = wait_for(lambda watch: levels_of(run, _watch=watch), "All levels", bar)
         st.html(edit_words.strip_of_levels(run, pictures))

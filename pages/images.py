@@ -17,9 +17,7 @@ from diffviz.ui import (
 )
 from diffviz.ui.generate_run import GenerateRun, pictures
 from diffviz.ui.generate_words import about_classes, about_run
-from diffviz.ui.player import player
-from diffviz.ui.preview import Preview
-from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.preview import Preview, played
 from diffviz.ui.waiting import wait_for
 
 badge = theme.header(
@@ -39,12 +37,7 @@ def run_once(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -
         bar,
         preview.draw,
     )
-    place = find_place(made.frames, run.count, "images")
-    with preview.place():
-        result = player(
-            made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
-        )
-    keep_place(result, made.frames, run.count, "images")
+    played(preview.place(), made.buffer, made.frames, run.count, "images", _HEIGHT)
     left.markdown(about_run(run, made))
     right.markdown(about_classes(run, made))
 

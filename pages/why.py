@@ -7,8 +7,7 @@ import streamlit as st
 from diffviz.sources import SourceError
 from diffviz.ui import controls, generate_controls, links, theme
 from diffviz.ui.generate_run import GenerateRun
-from diffviz.ui.player import player
-from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.preview import played
 from diffviz.ui.waiting import wait_for
 from diffviz.ui.why_run import compared
 from diffviz.ui.why_words import about, no_pictures, pairs_html
@@ -39,12 +38,7 @@ def show(name: str, classes: tuple[int, ...], guidance: float) -> None:
         notes.info(no_pictures(run, error), icon=":material/download:")
         links.sync()
         return
-    place = find_place(made.frames, run.count, "why")
-    with picture:
-        result = player(
-            made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
-        )
-    keep_place(result, made.frames, run.count, "why")
+    played(picture, made.buffer, made.frames, run.count, "why", _HEIGHT)
     left.markdown(about(run, made, "exact"))
     left.html(pairs_html(made, "exact"))
     right.markdown(about(run, made, "learned"))

@@ -8,8 +8,9 @@ import torch
 from sklearn.datasets import load_digits
 
 import diffviz
-from diffviz.assets.make_fashion_sample import make_sheet, read_idx
+from diffviz.assets.make_fashion_sample import make_sheet
 from diffviz.images import IMAGE_DATASETS, IMAGE_INFO, labelled_images
+from diffviz.sources import read_idx
 
 ASSETS = Path(next(iter(diffviz.__path__))) / "assets"
 ORIGINAL = Path("/usr/share/datasets/fashion-mnist")

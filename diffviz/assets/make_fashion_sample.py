@@ -1,6 +1,6 @@
 """Makes the shipped sample of Fashion-MNIST from the files of Debian's dataset-fashion-mnist.
 
-    python diffviz/assets/make_fashion_sample.py [FOLDER]
+    python -m diffviz.assets.make_fashion_sample [FOLDER]
 
 FOLDER holds the original IDX files and is ``/usr/share/datasets/fashion-mnist`` where not given.
 The sample is the first 100 training images of each class, as one sheet of 40 rows by 25 columns in
@@ -9,8 +9,6 @@ order of class, four rows a class, each class in the order of the original file.
 
 from __future__ import annotations
 
-import gzip
-import struct
 import sys
 from pathlib import Path
 
@@ -18,25 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["COLUMNS", "PER_CLASS", "make_sheet", "read_idx"]
+from diffviz.sources import read_idx
+
+__all__ = ["COLUMNS", "PER_CLASS", "make_sheet"]
 
 COLUMNS = 25
 PER_CLASS = 100
 _SOURCE = Path("/usr/share/datasets/fashion-mnist")
 _TARGET = Path(__file__).with_name("fashion.png")
-
-
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array in a gzipped IDX file of bytes.
-
-    Raises:
-        ValueError: the file is not IDX, or does not hold unsigned bytes.
-    """
-    data = gzip.decompress(path.read_bytes())
-    if data[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path} is not an IDX file of unsigned bytes.")
-    shape = struct.unpack(f">{data[3]}I", data[4 : 4 + 4 * data[3]])
-    return np.frombuffer(data, dtype=np.uint8, offset=4 + 4 * data[3]).reshape(shape)
 
 
 def make_sheet(images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -135,6 +135,7 @@ class Edited:
         measured: (C, h, w) of a restoration: the damaged picture that it starts from.
         naive: (C, H, W) of a restoration: the damage undone without a network.
         seen: (N,) what the classifier takes the variants for.
+        start: (alpha, sigma) where the run starts.
     """
 
     buffer: bytes
@@ -146,6 +147,7 @@ class Edited:
     measured: Floats | None
     naive: Floats | None
     seen: NDArray[np.int64]
+    start: tuple[float, float]
 
 
 def original(run: EditRun) -> Tensor:
@@ -185,6 +187,7 @@ def edited(run: EditRun, _watch: Watch = ignore, _look: Look = ignore) -> Edited
         measured=None if work.measured is None else work.measured.numpy(),
         naive=None if work.naive is None else work.naive.numpy(),
         seen=probability[-1].argmax(1).numpy(),
+        start=(float(trajectory.alpha[0]), float(trajectory.sigma[0])),
     )
 
 

@@ -41,10 +41,7 @@ def _about_redraw(run: EditRun, made: Edited) -> str:
         if run.level == 1
         else "what the noise did not cover stays"
     )
-    schedule = run.base.schedule.build()
-    grid = run.base.sampler.grid(schedule)
-    steps = len(grid) - 1
-    alpha, sigma = schedule.at(grid[steps - round(run.level * steps)].item())
+    alpha, sigma = made.start
     return (
         f"**Noised to signal {alpha:.2f} and noise {sigma:.2f}, and denoised from there** "
         f"(SDEdit), the last {run.level:.0%} of the steps: {kept}. The variants differ from the "

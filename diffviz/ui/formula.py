@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from numpy.typing import NDArray
+from torch import Tensor
 
-from diffviz.explain import Steps
+from diffviz.explain import Steps, explain, explain_jumps
+from diffviz.samplers import Sampler
+from diffviz.schedules import Schedule
 from diffviz.ui.player import StepFormula, Term
 
-__all__ = ["formula", "pictured"]
+__all__ = ["formula", "pictured", "steps_between"]
 
 Values = str | NDArray[Any] | None
 
@@ -34,6 +37,11 @@ def formula(steps: Steps, sent: Callable[[str], Values]) -> StepFormula:
             values = sent(term.quantity)
         terms.append(Term(term.symbol, term.coefficients.numpy(), values, term.words))
     return StepFormula("x_s", terms, "the sample after this step")
+
+
+def steps_between(sampler: Sampler, schedule: Schedule, t: Tensor, *, thinned: bool) -> Steps:
+    """What leads from frame to frame: the sampler's steps, or jumps where some are not shown."""
+    return explain_jumps(schedule, t) if thinned else explain(sampler, schedule, t)
 
 
 def pictured(quantity: str) -> str | None:

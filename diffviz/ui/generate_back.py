@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,17 +15,16 @@ from diffviz.inversion import PATH, SOLVERS, decode, encode
 from diffviz.trajectory import State
 from diffviz.ui import controls, links, picture_sets, widgets
 from diffviz.ui.caching import cached
-from diffviz.ui.generate_run import GenerateRun, simulate
-from diffviz.ui.player import Clock, Curve, Images, Rail, Track, player
+from diffviz.ui.generate_run import GenerateRun, bounded, simulate
+from diffviz.ui.player import Clock, Curve, Images, Rail, Track
 from diffviz.ui.player import encode as pack
-from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.preview import played
 from diffviz.ui.waiting import Watch, ignore, wait_for
 
 __all__ = ["RoundTrip", "there_and_back", "trip"]
 
 _SOLVER_WORDS = {"euler": "Euler (first order)", "heun": "Heun (second order)"}
 _MOST = 8  # pictures that make the trip
-_MOST_STEPS = 60
 _HEIGHT = 520
 
 
@@ -92,9 +92,9 @@ def trip(run: GenerateRun, solver: str, _watch: Watch = ignore) -> RoundTrip:
     )
 
 
-def _watched(states: object, steps: int, watch: Watch) -> list[State]:
+def _watched(states: Iterator[State], steps: int, watch: Watch) -> list[State]:
     found: list[State] = []
-    for state in states:  # type: ignore[attr-defined]
+    for state in states:
         watch(state.index / steps)
         found.append(state)
     return found
@@ -128,11 +128,9 @@ def _buffer(run: GenerateRun, states: list[State], pictures: Tensor, top: int) -
         run.set.title,
         x_t * scale[:, None, None, None, None].astype(np.float32),
         x_0=torch.stack([state.x_0 for state in states]).numpy(),
-        eps=pictures[None].numpy() * 3,
         badge="learned",
         labels=[run.set.classes[label] for label in run.labels().tolist()],
         scale=scale,
-        captions={"eps": ("x_0", "the picture itself")},
     )
     rail = Rail(numbers=False, curves=[Curve(away, "x̂₀ from the picture (RMS)")])
     return pack(clock, [panel], rail, title="To noise and back")
@@ -145,20 +143,13 @@ def there_and_back(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenera
             "Solver", links.choice("solver", "heun", SOLVERS), _SOLVER_WORDS, quiet=True
         )
         controls.complain("solver")
-    steps = min(run.sampler.steps, _MOST_STEPS)
-    run = replace(
-        run, count=min(run.count, _MOST), sampler=replace(run.sampler, steps=steps), guidance=1.0
-    )
+    run = replace(bounded(run, _MOST), guidance=1.0)
+    steps = run.sampler.steps
     bar = picture.empty()
     made = wait_for(
         lambda watch: trip(run, solver, watch), f"{steps} steps up and {steps} down", bar
     )
-    place = find_place(made.frames, run.count, "back")
-    with picture:
-        result = player(
-            made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
-        )
-    keep_place(result, made.frames, run.count, "back")
+    played(picture, made.buffer, made.frames, run.count, "back", _HEIGHT)
     falls = ", ".join(f"{n} steps: {error:.4f}" for n, error in made.errors)
     mean, std = made.noise
     whose = "Real pictures of the shipped sample" if made.real else "Pictures that the network drew"

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import html
-import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
-from torch import Tensor
 
-from diffviz.denoisers import Denoiser
 from diffviz.inversion import slerp
 from diffviz.ui import picture_sets
 from diffviz.ui.caching import cached
-from diffviz.ui.generate_run import Floats, GenerateRun, start
+from diffviz.ui.generate_run import Floats, GenerateRun, bounded, record, simulate, start
 from diffviz.ui.picture_pngs import strip_uri
-from diffviz.ui.player import Clock, Images, Rail, Track, encode, player
-from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.player import Clock, Images, Rail, Track, encode
+from diffviz.ui.preview import played
 from diffviz.ui.reverse_words import share_words, time_words
 from diffviz.ui.waiting import Watch, ignore, wait_for
 
@@ -62,53 +59,23 @@ class Rung:
 @cached(max_entries=8)
 def ladder_of(run: GenerateRun, _watch: Watch = ignore) -> list[Rung]:
     """Run it with each number of steps of ``LADDER``, from the same noise."""
-    schedule, labels = run.schedule.build(), run.labels()
-    judge = picture_sets.judge(run.pictures)
+    labels, judge = run.labels(), picture_sets.judge(run.pictures)
     found = []
     for k, steps in enumerate(LADDER):
         _watch(sum(LADDER[:k]) / sum(LADDER))
-        sampler = replace(run.sampler, steps=steps)
-        grid = sampler.grid(schedule)
-        generator = torch.Generator().manual_seed(sampler.seed)
-        x_1 = start(run.set.shape, run.count, generator, schedule.prior_std(grid[0].item()))
-        counted = _Counted(run.denoiser(schedule))
-        began = time.perf_counter()
-        x = _end(replace(run, sampler=sampler), counted, grid, x_1, generator)
-        seconds = time.perf_counter() - began
+        made, seconds = simulate(replace(run, sampler=replace(run.sampler, steps=steps)))
+        x, taken = made.x_t[-1], len(made) - 1
         seen = judge.probabilities(x.clamp(-1, 1)).argmax(1)
         right = float((seen == labels).float().mean())
-        found.append(Rung(len(grid) - 1, x.numpy(), counted.calls, seconds, right, 0.0))
+        found.append(Rung(taken, x.numpy(), int(made.evaluations[-1]), seconds, right, 0.0))
     last = found[-1].x
     return [replace(r, away=float(np.sqrt(np.square(r.x - last).mean()))) for r in found]
 
 
-@torch.inference_mode()
-def _end(
-    run: GenerateRun,
-    denoiser: Denoiser,
-    grid: Tensor,
-    x_1: Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    schedule = run.schedule.build()
-    return run.sampler.build().sample(denoiser, schedule, grid, x_1, generator)
-
-
-class _Counted(Denoiser):
-    """A denoiser that counts what it costs."""
-
-    def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser, self.evaluations, self.exact = denoiser, denoiser.evaluations, denoiser.exact
-        self.calls = 0
-
-    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: object) -> Tensor:
-        self.calls += self.evaluations
-        return self.denoiser(x_t, t, **cond)
-
-
 def ladder(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -> None:
     """Draw the same noise undone in few steps and in many."""
-    run = replace(run, count=min(max(run.count, 1), _ACROSS))
+    sampler = replace(run.sampler, steps=LADDER[-1])  # the reader's own number does not count
+    run = replace(run, count=min(run.count, _ACROSS), sampler=sampler)
     table, bar = picture.empty(), picture.empty()
     rungs = wait_for(
         lambda watch: ladder_of(run, watch), f"{sum(LADDER)} steps in {len(LADDER)} runs", bar
@@ -171,27 +138,16 @@ def shares_of(run: GenerateRun, _watch: Watch = ignore) -> tuple[Floats, Floats]
         run.pictures, schedule, labels.repeat(_SHARES), run.guidance, clipped=run.clipped
     )
     generator = torch.Generator().manual_seed(run.sampler.seed)
-    watched = _Watched(denoiser, _watch, run.sampler.steps)
-    x = _end(run, watched, grid, flat, generator)
+    sampler = run.sampler.build()
+    states = sampler.iterate(denoiser, schedule, grid, flat, generator)
+    x = record(states, len(grid) - 1, _watch)[0].x_t[-1]
     return x.reshape(noises.shape).numpy(), noises.numpy()
-
-
-class _Watched(_Counted):
-    """A denoiser that tells how far a run is by how often it was asked."""
-
-    def __init__(self, denoiser: Denoiser, watch: Watch, steps: int) -> None:
-        super().__init__(denoiser)
-        self._watch, self._steps = watch, steps * denoiser.evaluations
-
-    def __call__(self, x_t: Tensor, t: Tensor | float, **cond: object) -> Tensor:
-        self._watch(min(self.calls / self._steps, 1.0))
-        return super().__call__(x_t, t, **cond)
 
 
 def between(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -> None:
     """Draw what grows from the noises between two."""
     rows = min(run.count, len(run.classes) or len(run.set.classes), _ROWS)
-    run = replace(run, count=rows)
+    run = bounded(run, rows)
     bar = picture.empty()
     x, noises = wait_for(
         lambda watch: shares_of(run, watch),
@@ -199,10 +155,7 @@ def between(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) ->
         bar,
     )
     buffer = _between_buffer(run, x, noises)
-    place = find_place(_SHARES, rows, "between")
-    with picture:
-        result = player(buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT)
-    keep_place(result, _SHARES, rows, "between")
+    played(picture, buffer, _SHARES, rows, "between", _HEIGHT)
     moved = np.sqrt(np.square(np.diff(x, axis=0)).mean((1, 2, 3, 4)))
     words.markdown(
         f"Seed {run.sampler.seed} at the left, seed {run.sampler.seed + 1} at the right, and "

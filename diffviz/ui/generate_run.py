@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.denoisers import Denoiser
-from diffviz.explain import explain, explain_jumps
 from diffviz.schedules import Schedule
 from diffviz.spectrum import band_agreement, band_edges, band_power
 from diffviz.trajectory import State, Trajectory
 from diffviz.ui import picture_sets, stage
 from diffviz.ui.caching import cached
 from diffviz.ui.configs import SamplerConfig, ScheduleConfig
-from diffviz.ui.formula import formula, pictured
+from diffviz.ui.formula import formula, pictured, steps_between
 from diffviz.ui.picture_sets import PICTURE_SETS, PictureSet
 from diffviz.ui.player import Images, Levels, Rail, encode
 from diffviz.ui.reverse_run import MAX_FRAMES, calls_a_step
@@ -35,10 +34,12 @@ __all__ = [
     "BANDS",
     "DEFAULT_SAMPLER",
     "DEFAULT_SCHEDULE",
+    "MAX_STEPS",
     "GenerateRun",
     "Look",
     "Pictures",
     "affordable",
+    "bounded",
     "class_levels",
     "class_probability",
     "frequency_levels",
@@ -56,6 +57,8 @@ Look: TypeAlias = Callable[[Tensor], None]
 DEFAULT_SCHEDULE = ScheduleConfig("cosine")
 DEFAULT_SAMPLER = SamplerConfig("dpmpp_2m", 25, "log_snr")
 BANDS = 7
+MAX_STEPS = 60
+"""Most steps of what is made of several runs."""
 
 _BUDGET = 16_000  # pictures x evaluations that a run may cost: some 20 s
 _BYTES = 5_000_000  # of the pictures that are sent
@@ -137,6 +140,12 @@ def affordable(run: GenerateRun) -> int:
     return max(min(run.count, _BUDGET // calls), 1)
 
 
+def bounded(run: GenerateRun, count: int) -> GenerateRun:
+    """The run with at most so many pictures and ``MAX_STEPS``: for what is made of several runs."""
+    steps = min(run.sampler.steps, MAX_STEPS)
+    return replace(run, count=min(run.count, count), sampler=replace(run.sampler, steps=steps))
+
+
 @cached(max_entries=16, max_size="128MB")
 def pictures(run: GenerateRun, _watch: Watch = ignore, _look: Look = ignore) -> Pictures:
     """Run it and pack it for the player.
@@ -150,10 +159,7 @@ def pictures(run: GenerateRun, _watch: Watch = ignore, _look: Look = ignore) -> 
     trajectory, seconds = simulate(run, _watch, _look)
     probability = class_probability(run.pictures, trajectory.x_0)
     thinned = len(trajectory) < run.sampler.steps + 1
-    if thinned:
-        steps = explain_jumps(schedule, trajectory.t)
-    else:
-        steps = explain(run.sampler.build(), schedule, trajectory.t)
+    steps = steps_between(run.sampler.build(), schedule, trajectory.t, thinned=thinned)
     rail = Rail(
         numbers=False,
         levels=[
@@ -188,20 +194,16 @@ def packed(
     badge: Literal["exact", "learned"] = "learned",
 ) -> bytes:
     """Pack a run of pictures for the player; ``names`` are the classes asked for."""
-    scale = stage.drawing_scale(schedule, trajectory.t)
-    x_t = trajectory.x_t
-    if scale is not None:
-        x_t = x_t * scale.to(x_t.dtype).reshape(-1, 1, 1, 1, 1)
     clock = stage.clock(schedule, trajectory.t, forward=False, evaluations=trajectory.evaluations)
     panel = Images(
         title,
-        stage.drawable(x_t).numpy(),
+        stage.drawn(trajectory.x_t, schedule, trajectory.t),
         x_0=trajectory.x_0.numpy(),
         eps=trajectory.eps.numpy(),
         badge=badge,
         labels=names,
-        scale=None if scale is None else scale.float().numpy(),
-        note=None if scale is None else stage.SCALE_NOTE,
+        scale=stage.scale_of(schedule, trajectory.t),
+        note=stage.scale_note(schedule),
     )
     return encode(replace(clock, unit=unit), [panel], rail, title=f"{title} from noise")
 
@@ -278,10 +280,7 @@ def frequency_levels(schedule: Schedule, trajectory: Trajectory) -> list[Levels]
     """Two maps over the run by spatial frequency: what is decided, and what x_t is made of."""
     final = trajectory.x_t[-1]
     decided = band_agreement(trajectory.x_0, final, BANDS)
-    scale = stage.drawing_scale(schedule, trajectory.t)
-    x_t = trajectory.x_t
-    if scale is not None:
-        x_t = x_t * scale.to(x_t.dtype).reshape(-1, 1, 1, 1, 1)
+    x_t = stage.scaled(trajectory.x_t, schedule, trajectory.t)
     power = band_power(x_t, BANDS).clamp_min(1e-12).log10()
     edges = band_edges(BANDS).tolist()
     ticks = [(0.5 / BANDS, "coarse"), (1 - 0.5 / BANDS, "fine")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,9 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from diffviz.archives import MAX_ARCHIVE_BYTES
 from diffviz.pipelines import PipelineError
 from diffviz.ui import controls, generate_controls, links, yours_run
-from diffviz.ui.player import player
-from diffviz.ui.preview import Preview
-from diffviz.ui.reverse_controls import find_place, keep_place
+from diffviz.ui.preview import Preview, played
 from diffviz.ui.reverse_words import time_words
 from diffviz.ui.waiting import wait_for
 from diffviz.ui.yours_run import Kind, Yours, YoursRun, yours
@@ -59,16 +58,17 @@ def _upload() -> str | None:
     )
     if file is not None and st.session_state.get("_yours_file") != file.file_id:
         try:
-            digest, found = yours_run.hold(file.getvalue())
+            digest, _ = yours_run.hold(file.getvalue())
         except UploadError as error:
             st.warning(f"{links.plain(str(error))}", icon=":material/warning:")
         else:
             st.session_state["_yours_file"] = file.file_id
             st.session_state[_SLOT] = digest
-            _tell_skipped(found.skipped)
     kept = st.session_state.get(_SLOT)
-    if isinstance(kept, str) and yours_run.held(kept) is not None:
-        return kept
+    found = yours_run.held(kept) if isinstance(kept, str) else None
+    if found is not None:
+        _tell_skipped(found.skipped)
+        return cast("str", kept)
     st.info(
         "Choose a ZIP: its pictures are cut to squares of 32 pixels, and their exact denoiser is "
         "worked out in closed form, without training. Nothing of it is written to disk, and it "
@@ -131,12 +131,7 @@ def _shown(run: YoursRun, picture: DeltaGenerator) -> Yours:
         bar,
         preview.draw,
     )
-    place = find_place(made.frames, run.count, "yours")
-    with preview.place():
-        result = player(
-            made.buffer, key=place.key, step=place.step, follow=place.follow, height=_HEIGHT
-        )
-    keep_place(result, made.frames, run.count, "yours")
+    played(preview.place(), made.buffer, made.frames, run.count, "yours", _HEIGHT)
     return made
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.ui import theme
 from diffviz.ui.picture_pngs import contact_sheet
+from diffviz.ui.player import player
+from diffviz.ui.reverse_controls import find_place, keep_place
 
-__all__ = ["Preview"]
+__all__ = ["Preview", "played"]
 
 _CAPTION = 90  # pixels below and above the pictures
 
@@ -19,8 +22,7 @@ class Preview:
     Example:
         >>> preview = Preview("images", 520)
         >>> made = wait_for(lambda watch: work(watch, preview.take), "25 steps", bar, preview.draw)
-        >>> with preview.place():
-        ...     player(made.buffer, key="images", height=520)
+        >>> played(preview.place(), made.buffer, made.frames, 16, "images", 520)
 
     Args:
         name: unique on the page.
@@ -63,7 +65,26 @@ class Preview:
             "drawn</div></div>"
         )
 
-    def place(self) -> st.delta_generator.DeltaGenerator:
+    def place(self) -> DeltaGenerator:
         """Take the preview away and return where the player goes."""
         self._over.empty()
         return self._place
+
+
+def played(
+    place: DeltaGenerator, buffer: bytes, frames: int, count: int, name: str, height: int
+) -> None:
+    """Draw a run in the player, its step and what is followed kept in the address.
+
+    Args:
+        place: where it goes.
+        buffer: the run, packed.
+        frames: how many it has.
+        count: how many pictures can be followed.
+        name: of the player, unique in the app.
+        height: in CSS pixels.
+    """
+    at = find_place(frames, count, name)
+    with place:
+        result = player(buffer, key=at.key, step=at.step, follow=at.follow, height=height)
+    keep_place(result, frames, count, name)

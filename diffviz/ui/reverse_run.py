@@ -20,7 +20,7 @@ from torch import Tensor
 from diffviz.datasets import MIXTURES
 from diffviz.denoisers import Denoiser, Exact
 from diffviz.distributions import Distribution, Empirical
-from diffviz.explain import Steps, explain, explain_jumps
+from diffviz.explain import Steps
 from diffviz.grids import make_grid
 from diffviz.images import IMAGE_INFO
 from diffviz.metrics import sliced_wasserstein_path
@@ -30,7 +30,7 @@ from diffviz.trajectory import State, Trajectory
 from diffviz.ui import models, stage
 from diffviz.ui.caching import cached
 from diffviz.ui.configs import DataConfig, SamplerConfig, ScheduleConfig
-from diffviz.ui.formula import formula, pictured
+from diffviz.ui.formula import formula, pictured, steps_between
 from diffviz.ui.models import ModelConfig
 from diffviz.ui.player import (
     Curve,
@@ -244,7 +244,7 @@ def shown(run: RunConfig, _watch: Watch = ignore) -> Shown:
     schedule = run.schedule.build()
     frames = stage.clock(schedule, trajectory.t, forward=False, evaluations=trajectory.evaluations)
     thinned = len(trajectory) < run.sampler.steps + 1
-    steps = _steps(run, trajectory, thinned)
+    steps = steps_between(run.sampler.build(), schedule, trajectory.t, thinned=thinned)
     panel = _PANELS[run.data.kind](run, trajectory)
     rail = _rail(run, trajectory, steps, distance.result())
     lap("measures and backdrop")
@@ -355,7 +355,7 @@ def warped_grid(
     denoiser = acting(source, model, schedule)
     states = sampler.build().iterate(denoiser, schedule, grid, start)
     places = torch.stack([state.x_t for state in states if state.index in kept])
-    return _drawn(places, schedule, stops.times()).reshape(-1, _MESH, _MESH, 2)
+    return stage.drawn(places, schedule, stops.times()).reshape(-1, _MESH, _MESH, 2)
 
 
 @cached(max_entries=64)
@@ -396,7 +396,7 @@ def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     source = _source(*run.source)
     return Points(
         run.data.title,
-        _drawn(trajectory.x_t, schedule, trajectory.t),
+        stage.drawn(trajectory.x_t, schedule, trajectory.t),
         stage.LIMITS,
         badge=run.badge,
         x_0=trajectory.x_0.numpy(),
@@ -404,11 +404,11 @@ def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
         field=field,
         density=heat,
         mesh=mesh,
-        scale=_scale(schedule, trajectory.t),
+        scale=stage.scale_of(schedule, trajectory.t),
         field_label="Flow" if run.arrows == "flow" else "Score",
         density_label="Density pₜ",
         movable=True,
-        note=_scale_note(schedule),
+        note=stage.scale_note(schedule),
         on=("points", "data", "density"),
     )
 
@@ -419,15 +419,15 @@ def _lines_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     source = _source(*run.source)
     return Lines(
         run.data.title,
-        _drawn(trajectory.x_t, schedule, trajectory.t)[..., 0],
+        stage.drawn(trajectory.x_t, schedule, trajectory.t)[..., 0],
         values,
         times,
         stage.LIMITS,
         badge=run.badge,
         x_0=trajectory.x_0[..., 0].numpy(),
         data=source.points[:, 0].numpy() if isinstance(source, Empirical) else None,
-        scale=_scale(schedule, trajectory.t),
-        note=_scale_note(schedule),
+        scale=stage.scale_of(schedule, trajectory.t),
+        note=stage.scale_note(schedule),
     )
 
 
@@ -435,12 +435,12 @@ def _images_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     schedule = run.schedule.build()
     return Images(
         run.data.title,
-        _drawn(trajectory.x_t, schedule, trajectory.t),
+        stage.drawn(trajectory.x_t, schedule, trajectory.t),
         x_0=trajectory.x_0.numpy(),
         eps=trajectory.eps.numpy(),
         badge="exact",
-        scale=_scale(schedule, trajectory.t),
-        note=_scale_note(schedule),
+        scale=stage.scale_of(schedule, trajectory.t),
+        note=stage.scale_note(schedule),
     )
 
 
@@ -459,20 +459,13 @@ def _distance(run: RunConfig, trajectory: Trajectory) -> Curve:
 
 def _rail(run: RunConfig, trajectory: Trajectory, steps: Steps, distance: Curve) -> Rail:
     schedule = run.schedule.build()
-    scale = _scale(schedule, trajectory.t)
+    scale = stage.scale_of(schedule, trajectory.t)
     std = schedule.prior_std(trajectory.t[0].item()) * (1.0 if scale is None else float(scale[0]))
     return Rail(
         Histogram(std, bins=48),
         distance=distance,
         step=formula(steps, lambda quantity: _sent(run, trajectory, quantity)),
     )
-
-
-def _steps(run: RunConfig, trajectory: Trajectory, thinned: bool) -> Steps:
-    schedule = run.schedule.build()
-    if thinned:
-        return explain_jumps(schedule, trajectory.t)
-    return explain(run.sampler.build(), schedule, trajectory.t)
 
 
 def _sent(run: RunConfig, trajectory: Trajectory, quantity: str) -> NDArray[Any] | str | None:
@@ -571,23 +564,6 @@ def calls_a_step(sampler: SamplerConfig) -> int:
 
 def _is_deterministic(sampler: Sampler) -> bool:
     return not sampler.stochastic or (isinstance(sampler, DDIM) and sampler.eta == 0)
-
-
-def _scale(schedule: Schedule, t: Tensor) -> Floats | None:
-    scale = stage.drawing_scale(schedule, t)
-    return None if scale is None else scale.float().numpy()
-
-
-def _scale_note(schedule: Schedule) -> str | None:
-    return None if stage.drawing_scale(schedule, torch.ones(1)) is None else stage.SCALE_NOTE
-
-
-def _drawn(x: Tensor, schedule: Schedule, t: Tensor) -> Floats:
-    """Positions as drawn: (F, N, ...) times the drawing scale, strays kept in reach."""
-    scale = stage.drawing_scale(schedule, t)
-    if scale is not None:
-        x = x * scale.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
-    return stage.drawable(x).numpy()
 
 
 class _Lap:

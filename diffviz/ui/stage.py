@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.datasets import MIXTURES
@@ -24,7 +26,11 @@ __all__ = [
     "distribution",
     "drawable",
     "drawing_scale",
+    "drawn",
     "field_frames",
+    "scale_note",
+    "scale_of",
+    "scaled",
 ]
 
 _REACH = 40.0
@@ -57,6 +63,29 @@ def drawing_scale(schedule: Schedule, t: Tensor) -> Tensor | None:
         return None
     alpha, sigma = schedule(t)
     return 1 / (alpha**2 + sigma**2).sqrt()
+
+
+def scale_of(schedule: Schedule, t: Tensor) -> NDArray[np.float32] | None:
+    """Return ``drawing_scale`` as the player's panels take it."""
+    scale = drawing_scale(schedule, t)
+    return None if scale is None else scale.float().numpy()
+
+
+def scale_note(schedule: Schedule) -> str | None:
+    """Say that what is drawn is scaled, where it is."""
+    return None if drawing_scale(schedule, torch.ones(1)) is None else SCALE_NOTE
+
+
+def scaled(x: Tensor, schedule: Schedule, t: Tensor) -> Tensor:
+    """Return (F, N, ...) samples at times ``t`` in the units that are drawn."""
+    scale = drawing_scale(schedule, t)
+    return x if scale is None else x * scale.to(x.dtype).reshape(-1, *[1] * (x.ndim - 1))
+
+
+def drawn(x: Tensor, schedule: Schedule, t: Tensor) -> NDArray[np.float32]:
+    """Return samples as drawn: (F, N, ...) in their units, strays kept in reach."""
+    values: NDArray[np.float32] = drawable(scaled(x, schedule, t)).numpy()
+    return values
 
 
 def clock(

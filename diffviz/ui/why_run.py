@@ -144,15 +144,13 @@ def compared(run: GenerateRun, _watch: Watch = ignore) -> Compared:
 
 
 def _panel(run: GenerateRun, schedule: Schedule, part: Trajectory, badge: Acting) -> Images:
-    scale = stage.drawing_scale(schedule, part.t)
-    x_t = part.x_t if scale is None else part.x_t * scale.to(part.x_t).reshape(-1, 1, 1, 1, 1)
     return Images(
         _TITLES[badge],
-        stage.drawable(x_t).numpy(),
+        stage.drawn(part.x_t, schedule, part.t),
         x_0=part.x_0.numpy(),
         badge=badge,
         labels=[run.set.classes[k] for k in run.labels().tolist()],
-        scale=None if scale is None else scale.float().numpy(),
+        scale=stage.scale_of(schedule, part.t),
     )
 
 

@@ -22,12 +22,11 @@ import torch
 from diffviz.archives import Pictures, distinct, plain_name, read_folder, read_zip
 from diffviz.denoisers import Clipped, Conditioned, Denoiser, Exact, OnPath
 from diffviz.distributions import Empirical
-from diffviz.explain import explain, explain_jumps
 from diffviz.pipelines import Pipeline, configured, load_pipeline
 from diffviz.schedules import Schedule
 from diffviz.ui.caching import cached
 from diffviz.ui.configs import SamplerConfig, ScheduleConfig
-from diffviz.ui.formula import formula, pictured
+from diffviz.ui.formula import formula, pictured, steps_between
 from diffviz.ui.generate_run import (
     DEFAULT_SAMPLER,
     DEFAULT_SCHEDULE,
@@ -228,11 +227,7 @@ def yours(run: YoursRun, _watch: Watch = ignore, _look: Look = ignore) -> Yours:
     states = run.sampler.build().iterate(run.denoiser(schedule), schedule, grid, x_1, generator)
     trajectory, seconds = record(states, len(grid) - 1, _watch, _look)
     thinned = len(trajectory) < len(grid)
-    steps = (
-        explain_jumps(schedule, trajectory.t)
-        if thinned
-        else explain(run.sampler.build(), schedule, trajectory.t)
-    )
+    steps = steps_between(run.sampler.build(), schedule, trajectory.t, thinned=thinned)
     rail = Rail(
         numbers=False,
         levels=frequency_levels(schedule, trajectory),

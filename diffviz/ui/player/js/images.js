@@ -264,7 +264,9 @@ class ImagesView {
     };
     return this.figures.filter((f) => f.role !== "x_t").map(({ role }) => {
       const { label, predicted, glyph, color } = words[role];
-      return { key: role, label: this.source.constant(role) ? label : predicted, on: true, glyph, color };
+      const own = this.panel.captions && this.panel.captions[role];
+      const said = this.source.constant(role) ? label : predicted;
+      return { key: role, label: own ? own[1] : said, on: true, glyph, color };
     });
   }
 
