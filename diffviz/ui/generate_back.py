@@ -156,7 +156,9 @@ def there_and_back(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenera
     words.markdown(
         f"{whose} go up the probability-flow ODE to noise and come back by the same road, without "
         f"guidance: what comes back differs by **{made.error:.4f}** (RMS, in units of [-1, 1]). "
-        f"It falls with the number of steps at the solver's order ({falls}). The noise has mean "
+        f"It falls with the number of steps ({falls}); with Heun faster than the error of either "
+        "way alone, since most of what goes wrong on the way up is undone on the way down. The "
+        "noise has mean "
         f"{mean:.2f} and standard deviation {std:.2f}; N(0, 1) has 0 and 1. The trip is made in "
         "x / alpha over sigma / alpha, where it is the same for every schedule."
     )
