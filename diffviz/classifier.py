@@ -16,21 +16,38 @@ Smith and Topin 2019 (the one-cycle learning rate), Heusel et al. 2017 (distance
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["FEATURES", "Classifier", "accuracy", "train_classifier"]
+__all__ = ["FEATURES", "Classifier", "Variation", "accuracy", "train_classifier"]
 
 FEATURES = 128
 """Numbers in the features of a picture."""
 
 _BATCH = 128
 _LR = 4e-3
-_SHIFT, _TURN, _ZOOM = 0.08, 0.17, 0.12  # of the side, radians, and the share of the size
 _ROWS = 512  # pictures looked at at once
+
+
+@dataclass(frozen=True)
+class Variation:
+    """How far a picture may be changed and still be one of its class.
+
+    Attributes:
+        shift: share of the side that it may move, either way.
+        turn: radians that it may turn, either way.
+        zoom: share of its size that it may grow or shrink.
+        mirrored: whether it may be mirrored left to right.
+    """
+
+    shift: float = 0.08
+    turn: float = 0.17
+    zoom: float = 0.12
+    mirrored: bool = False
 
 
 class Classifier(nn.Module):
@@ -84,17 +101,17 @@ def train_classifier(
     labels: Tensor,
     *,
     epochs: int,
-    mirrored: bool,
+    variation: Variation,
     seed: int = 0,
 ) -> Iterator[tuple[int, float]]:
-    """Train in place on shifted, turned and zoomed pictures; leaves it ready to be asked.
+    """Train in place on varied pictures; leaves it ready to be asked.
 
     Args:
         classifier: what is trained.
         images: (N, 1, 28, 28) in [-1, 1].
         labels: (N,).
         epochs: how often every picture is seen.
-        mirrored: whether a picture mirrored left to right is one of the same class.
+        variation: how far the pictures are changed.
         seed: of the order and the changes.
 
     Yields:
@@ -108,7 +125,7 @@ def train_classifier(
     step = 0
     for _ in range(epochs):
         for rows in torch.split(torch.randperm(len(images), generator=generator), _BATCH):
-            x = _changed(images[rows], generator, mirrored)
+            x = _changed(images[rows], generator, variation)
             loss = functional.cross_entropy(classifier(x), labels[rows], label_smoothing=0.05)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -120,13 +137,14 @@ def train_classifier(
     classifier.eval().requires_grad_(False)
 
 
-def _changed(x: Tensor, generator: torch.Generator, mirrored: bool) -> Tensor:
-    """Pictures moved by a few pixels, turned by some degrees, zoomed, mirrored where allowed."""
+def _changed(x: Tensor, generator: torch.Generator, most: Variation) -> Tensor:
+    """Pictures moved, turned, zoomed and mirrored, each by a different amount."""
     n = len(x)
     u = 2 * torch.rand(5, n, generator=generator) - 1
-    angle, zoom = _TURN * u[0], 1 + _ZOOM * u[1]
+    angle, zoom = most.turn * u[0], 1 + most.zoom * u[1]
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
-    sign = torch.where(u[4] < 0, -1.0, 1.0) if mirrored else torch.ones(n)
-    rows = torch.stack([sign * cos, -sin, 2 * _SHIFT * u[2], sign * sin, cos, 2 * _SHIFT * u[3]], 1)
+    right, down = 2 * most.shift * u[2], 2 * most.shift * u[3]  # the grid is 2 wide
+    sign = torch.where(u[4] < 0, -1.0, 1.0) if most.mirrored else torch.ones(n)
+    rows = torch.stack([sign * cos, -sin, right, sign * sin, cos, down], 1)
     grid = functional.affine_grid(rows.reshape(n, 2, 3), list(x.shape), align_corners=False)
     return functional.grid_sample(x + 1, grid, align_corners=False) - 1

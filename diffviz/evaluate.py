@@ -4,6 +4,7 @@ r"""Measure the class-conditional models of pictures that ship with the app.
     python -m diffviz.evaluate mnist --samples 2000    # one of them, less exactly
     python -m diffviz.evaluate --table --write         # samplers x steps too; keep the figures
     python -m diffviz.evaluate --markdown              # print what was kept, measure nothing
+    python -m diffviz.evaluate --all --write           # VAEs, GANs and diffusion, see ``compare``
 
 Pictures are drawn evenly over the classes with classifier-free guidance (Ho and Salimans 2022; the
 scale is that of ``denoisers.Guided``) and looked at by the classifier of their set:
@@ -39,6 +40,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from diffviz.bill import TITLES
 from diffviz.checkpoints import Checkpoint, CheckpointError, write_card
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Conditioned, Guided, Network
@@ -388,9 +390,10 @@ def _read_kept() -> dict[str, Any]:
 
 def _keep(name: str, entry: dict[str, Any], found: Checkpoint) -> None:
     """Put the figures of a set on its model's card, and all of them into ``KEPT``."""
-    settings = {key: entry["settings"][key] for key in ("samples", "guidance")}
-    metrics = {**found.card.metrics, **entry["figures"], **settings}
-    write_card(IMAGE_FOLDER / name, replace(found.card, metrics=metrics))
+    if "figures" in entry:
+        settings = {key: entry["settings"][key] for key in ("samples", "guidance")}
+        metrics = {**found.card.metrics, **entry["figures"], **settings}
+        write_card(IMAGE_FOLDER / name, replace(found.card, metrics=metrics))
     kept = _read_kept()
     kept[name] = {**kept.get(name, {}), **entry}
     order = [known for known in SOURCES if known in kept]
@@ -411,21 +414,10 @@ class _Subject(NamedTuple):
 
 
 def _evaluate(subject: _Subject, asked: argparse.Namespace) -> dict[str, Any]:
-    name, denoiser, judge = subject.name, subject.found.denoiser, subject.judge
     config = replace(DEFAULT, guidance=asked.guidance)
     most = max(asked.samples, asked.table_samples if asked.table else 0)
-    reference = Reference.of(subject.split, judge, most)
-    labels = even_labels(asked.samples, judge.classes)
-    drawn = draw(denoiser, labels, config, threads=asked.threads, about=name)
-    figures = {
-        **measure(drawn.pictures, labels, judge, reference),
-        "nfe": drawn.nfe,
-        "seconds_per_sample": drawn.seconds / asked.samples,
-    }
-    figures = {key: _rounded(v) if isinstance(v, float) else v for key, v in figures.items()}
-    settings = {"samples": asked.samples, **asdict(config), "threads": asked.threads}
-    entry: dict[str, Any] = {"settings": settings, "figures": figures}
-    print(f"{name:10} " + "  ".join(f"{key} {value:g}" for key, value in figures.items()))
+    reference = Reference.of(subject.split, subject.judge, most)
+    entry = _figures(subject, reference, asked, config) if asked.samples else {}
     if asked.table:
         rest = {"samples": asked.table_samples, "spacing": config.spacing}
         entry["table"] = {
@@ -433,8 +425,26 @@ def _evaluate(subject: _Subject, asked: argparse.Namespace) -> dict[str, Any]:
             "floor": _rounded(reference.floor_distance(asked.table_samples)),
             "rows": _table_rows(subject, reference, asked, config),
         }
-        print("\n".join(_table_lines(_TITLES[name], entry["table"])))
+        print("\n".join(_table_lines(_TITLES[subject.name], entry["table"])))
     return entry
+
+
+def _figures(
+    subject: _Subject, reference: Reference, asked: argparse.Namespace, config: DrawConfig
+) -> dict[str, Any]:
+    labels = even_labels(asked.samples, subject.judge.classes)
+    denoiser = subject.found.denoiser
+    drawn = draw(denoiser, labels, config, threads=asked.threads, about=subject.name)
+    figures = {
+        **measure(drawn.pictures, labels, subject.judge, reference),
+        "nfe": drawn.nfe,
+        "seconds_per_sample": drawn.seconds / asked.samples,
+    }
+    figures = {key: _rounded(v) if isinstance(v, float) else v for key, v in figures.items()}
+    settings = {"samples": asked.samples, **asdict(config), "threads": asked.threads}
+    row = "  ".join(f"{key} {value:g}" for key, value in figures.items())
+    print(f"{subject.name:10} {row}")
+    return {"settings": settings, "figures": figures}
 
 
 def _table_rows(
@@ -457,7 +467,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffviz.evaluate", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("names", nargs="*", help=f"some of: {', '.join(SOURCES)}")
-    parser.add_argument("--samples", type=int, default=_SAMPLES, help="pictures for the figures")
+    figures = "pictures for the figures; 0 to leave those as they are"
+    parser.add_argument("--samples", type=int, default=_SAMPLES, help=figures)
     parser.add_argument("--guidance", type=float, default=DEFAULT.guidance, help="1 for none")
     parser.add_argument("--table", action="store_true", help="samplers x steps as well")
     parser.add_argument("--table-samples", type=int, default=_TABLE_SAMPLES)
@@ -465,17 +476,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--markdown", action="store_true", help="print what was kept, no more")
     parser.add_argument("--data", type=Path, help="the folder with the pictures of the one set")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--all", action="store_true", help="compare all kinds of generators")
+    parser.add_argument(
+        "--contenders", nargs="+", default=(), choices=TITLES, help="with --all: only these"
+    )
     asked = parser.parse_args(arguments)
-    names = asked.names or SOURCES
+    names = tuple(asked.names) or SOURCES
     unknown = [name for name in names if name not in SOURCES]
     if unknown:
         parser.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(SOURCES)}")
     if asked.data and len(names) > 1:
         parser.error("a folder holds the pictures of one set: name the set")
-    if min(asked.samples, asked.table_samples) < _FEWEST or asked.threads < 1:
+    fewest = min(asked.samples or _FEWEST, asked.table_samples)
+    if fewest < _FEWEST or asked.threads < 1:
         parser.error(f"measuring takes at least {_FEWEST} pictures and one thread")
     try:
-        _print_kept() if asked.markdown else _measure_all(names, asked)
+        if asked.markdown:
+            _print_kept()
+        elif asked.all:
+            from diffviz import compare  # it builds on this module
+
+            compare.main(asked, names)
+        else:
+            _measure_all(names, asked)
     except (SourceError, CheckpointError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -5,6 +5,10 @@
     python -m diffviz.train points moons --steps 500 --into /tmp/weights
     python -m diffviz.train images mnist              # pictures; goes on where it was interrupted
     python -m diffviz.train classifiers fashion       # what measures them
+    python -m diffviz.train vaes mnist-2 mnist-16     # a set and the numbers in a code
+    python -m diffviz.train gans fashion
+    python -m diffviz.train latents mnist-16          # diffusion models of the codes of a VAE
+    python -m diffviz.train dogs                      # the drawn dogs, and who looks for a collar
 
 Each model of points is trained on ``POINTS`` points of its data set and measured on fresh ones:
 samples by Heun's method against new draws of the data, and the negative log-likelihood of new
@@ -12,14 +16,15 @@ points by the probability-flow ODE.  Beside each distance stands what two new dr
 measure (the floor) and what independent points of the training set do, which is what a perfect
 model would score.  The two differ where a set spreads its points more evenly than chance does, as
 moons do.  The figures go into the card beside the weights.  What pictures need is in
-``train_images``; their quality is measured by ``python -m diffviz.evaluate``.
+``train_images``, ``train_generators`` and, for the drawn dogs, ``train_dogs``; quality is measured
+by ``python -m diffviz.evaluate``.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,11 +33,21 @@ from diffviz.checkpoints import Card, save
 from diffviz.datasets import DATASETS, INFO, MIXTURES, labelled
 from diffviz.distributions import GaussianMixture
 from diffviz.networks import NetworkConfig
-from diffviz.pretrained import FOLDER, IMAGE_FOLDER, PRETRAINED
+from diffviz.pretrained import FOLDER, GENERATOR_FOLDER, IMAGE_FOLDER, PRETRAINED
 from diffviz.report import report
 from diffviz.schedules import EDM
 from diffviz.slices import finish
 from diffviz.sources import SOURCES, SourceError
+from diffviz.train_dogs import DOG_CONFIG, train_dog_judge, train_dogs
+from diffviz.train_generators import (
+    AUTOENCODERS,
+    GAN_STEPS,
+    LATENT_STEPS,
+    VAE_STEPS,
+    train_gan,
+    train_latent,
+    train_vae,
+)
 from diffviz.train_images import CLASSIFIER_EPOCHS, IMAGE_CONFIG, tell, train_images, train_judge
 from diffviz.training import Diverged, TrainConfig, Trainer
 
@@ -87,50 +102,109 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m diffviz.train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     kinds = parser.add_subparsers(dest="kind", required=True)
-    for kind, (words, names, unit, count) in _KINDS.items():
-        command = kinds.add_parser(kind, help=words)
-        command.add_argument("names", nargs="*", help=f"some of: {', '.join(names)}")
-        command.add_argument(f"--{unit}", type=int, default=count, dest="count")
-        into = FOLDER if kind == "points" else IMAGE_FOLDER
-        command.add_argument("--into", type=Path, default=into, help="the folder for the files")
-        if kind != "points":
+    for name, kind in _KINDS.items():
+        command = kinds.add_parser(name, help=kind.words)
+        command.add_argument("names", nargs="*", help=f"some of: {', '.join(kind.names)}")
+        command.add_argument(f"--{kind.unit}", type=int, default=kind.count, dest="count")
+        command.add_argument("--into", type=Path, default=kind.into, help="the folder for files")
+        if kind.reads_files:
             command.add_argument("--data", type=Path, help="the folder with the pictures")
-            command.add_argument("--threads", type=int, default=torch.get_num_threads())
-        command.set_defaults(error=command.error)
+        command.add_argument("--threads", type=int, default=1 if name == "points" else _CORES)
+        command.set_defaults(error=command.error, data=None)
     asked = parser.parse_args(arguments)
-    names = _KINDS[asked.kind][1]
+    kind = _KINDS[asked.kind]
+    names = kind.names
     unknown = [name for name in asked.names if name not in names]
     if unknown:
         asked.error(f"there is no data set {unknown[0]!r}: choose some of {', '.join(names)}")
-    if asked.kind != "points" and asked.data is not None and len(asked.names) != 1:
+    if asked.data is not None and len(asked.names) != 1:
         asked.error("--data is the folder of one set of pictures: name that one")
     try:
         asked.into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         asked.error(f"there is no place for the files: {error}")
-    torch.set_num_threads(1 if asked.kind == "points" else max(asked.threads, 1))
+    torch.set_num_threads(max(asked.threads, 1))
     for name in asked.names or names:
         try:
-            figures = _train(asked, name)
+            figures = kind.train(name, asked.count, asked.into, asked.data)
         except (Diverged, ValueError, OSError, SourceError) as error:
             parser.exit(1, f"{name}: {error}\n")
         row = "  ".join(f"{key} {value:g}" for key, value in figures.items())
         print(f"{name:16} {row}", flush=True)
 
 
-#: kind -> what it is, the names it takes, and the option that says how long, with its default.
-_KINDS: dict[str, tuple[str, tuple[str, ...], str, int]] = {
-    "points": ("denoisers of the built-in sets of points", PRETRAINED, "steps", CONFIG.steps),
-    "images": ("denoisers of pictures", SOURCES, "steps", IMAGE_CONFIG.steps),
-    "classifiers": ("classifiers of pictures", SOURCES, "epochs", CLASSIFIER_EPOCHS),
+@dataclass(frozen=True)
+class _Kind:
+    """What the command can train.
+
+    Attributes:
+        words: what it is.
+        names: that it takes.
+        unit: of how long it is trained, which is the name of an option.
+        count: how long by default.
+        into: the folder of its files by default.
+        train: (name, count, into, data) to the figures of the training.
+        reads_files: whether it is trained on pictures in files.
+    """
+
+    words: str
+    names: tuple[str, ...]
+    unit: str
+    count: int
+    into: Path
+    train: Callable[[str, int, Path, Path | None], dict[str, float]]
+    reads_files: bool = True
+
+
+def _points(name: str, steps: int, into: Path, _: Path | None) -> dict[str, float]:
+    return train_points(name, steps, into)
+
+
+def _dogs(name: str, steps: int, into: Path, _: Path | None) -> dict[str, float]:
+    return train_dog_judge(into) if name == "classifier" else train_dogs(steps, into)
+
+
+_CORES = torch.get_num_threads()
+_KINDS = {
+    "points": _Kind(
+        "denoisers of the built-in sets of points",
+        PRETRAINED,
+        "steps",
+        CONFIG.steps,
+        FOLDER,
+        _points,
+        reads_files=False,
+    ),
+    "images": _Kind(
+        "denoisers of pictures", SOURCES, "steps", IMAGE_CONFIG.steps, IMAGE_FOLDER, train_images
+    ),
+    "classifiers": _Kind(
+        "classifiers of pictures", SOURCES, "epochs", CLASSIFIER_EPOCHS, IMAGE_FOLDER, train_judge
+    ),
+    "vaes": _Kind(
+        "variational autoencoders", AUTOENCODERS, "steps", VAE_STEPS, GENERATOR_FOLDER, train_vae
+    ),
+    "gans": _Kind(
+        "generative adversarial networks", SOURCES, "steps", GAN_STEPS, GENERATOR_FOLDER, train_gan
+    ),
+    "latents": _Kind(
+        "diffusion models of a VAE's codes",
+        AUTOENCODERS,
+        "steps",
+        LATENT_STEPS,
+        GENERATOR_FOLDER,
+        train_latent,
+    ),
+    "dogs": _Kind(
+        "the drawn dogs",
+        ("classifier", "denoiser"),
+        "steps",
+        DOG_CONFIG.steps,
+        IMAGE_FOLDER,
+        _dogs,
+        reads_files=False,
+    ),
 }
-
-
-def _train(asked: argparse.Namespace, name: str) -> dict[str, float]:
-    if asked.kind == "points":
-        return train_points(name, asked.count, asked.into)
-    train = train_images if asked.kind == "images" else train_judge
-    return train(name, asked.count, asked.into, asked.data)
 
 
 if __name__ == "__main__":

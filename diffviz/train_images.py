@@ -20,8 +20,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from diffviz.checkpoints import Card, save
-from diffviz.classifier import Classifier, accuracy, train_classifier
+from diffviz.classifier import Classifier, Variation, accuracy, train_classifier
 from diffviz.files import write_whole
+from diffviz.modelfiles import save_module
 from diffviz.schedules import EDM
 from diffviz.sources import load_split
 from diffviz.training import TrainConfig, Trainer
@@ -46,7 +47,10 @@ CLASSIFIER_EPOCHS = 12
 """How often a classifier sees every picture of Fashion-MNIST; of the smaller MNIST, three times."""
 
 _KEEP = 250
-_MIRRORED = {"fashion": True, "mnist": False}
+_VARIATIONS = {  # clothes are pictured upright and fill the frame: only digits turn and grow
+    "fashion": Variation(turn=0.0, zoom=0.0, mirrored=True),
+    "mnist": Variation(),
+}
 _EPOCHS = {"fashion": 1, "mnist": 3}
 
 
@@ -130,12 +134,13 @@ def train_judge(name: str, epochs: int, into: Path, data: Path | None = None) ->
     judge, begun = Classifier(), time.perf_counter()
     epochs *= _EPOCHS[name]
     steps = train_classifier(
-        judge, split.train, split.train_labels, epochs=epochs, mirrored=_MIRRORED[name]
+        judge, split.train, split.train_labels, epochs=epochs, variation=_VARIATIONS[name]
     )
     for step, loss in steps:
         tell(f"{name}: step {step:,}, loss {loss:.4f}")
-    weights = {key: value.half() for key, value in judge.state_dict().items()}
-    judge.load_state_dict({key: value.float() for key, value in weights.items()})  # as it ships
+    judge.load_state_dict(
+        {k: v.half().float() for k, v in judge.state_dict().items()}
+    )  # as shipped
     figures = {
         "accuracy": round(accuracy(judge, split.test, split.test_labels), 5),
         "train_accuracy": round(accuracy(judge, split.train, split.train_labels), 5),
@@ -149,8 +154,7 @@ def train_judge(name: str, epochs: int, into: Path, data: Path | None = None) ->
         "command": f"python -m diffviz.train classifiers {name} --epochs {epochs // _EPOCHS[name]}",
         "metrics": figures,
     }
-    write_whole(stem.with_suffix(".safetensors"), safetensors.torch.save(weights))
-    write_whole(stem.with_suffix(".json"), (json.dumps(card, indent=2) + "\n").encode())
+    save_module(stem, judge, card)
     return figures
 
 

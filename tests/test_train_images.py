@@ -13,7 +13,7 @@ from torch.testing import assert_close
 
 from diffviz import train_images as module
 from diffviz.checkpoints import load
-from diffviz.classifier import Classifier, accuracy, train_classifier
+from diffviz.classifier import Classifier, Variation, accuracy, train_classifier
 from diffviz.schedules import EDM
 from diffviz.train import main
 from diffviz.training import Trainer
@@ -117,7 +117,7 @@ def test_training_a_classifier_leaves_it_ready_and_right() -> None:
     )
     torch.manual_seed(0)
     judge = Classifier(2)
-    list(train_classifier(judge, images, labels, epochs=20, mirrored=True))
+    list(train_classifier(judge, images, labels, epochs=20, variation=Variation(mirrored=True)))
     assert not judge.training
     assert accuracy(judge, images, labels) > 0.95
     assert_close(judge.probabilities(images).sum(1), torch.ones(64))

@@ -1,0 +1,459 @@
+"""Three kinds of generators on one scale: how good their pictures are and what they cost.
+
+    python -m diffviz.evaluate --all            # measure and print one table a set
+    python -m diffviz.evaluate --all --write    # keep it, for the page and the README
+
+Each contender (see ``bill``) draws the same number of pictures, which the classifier of the set
+looks at as ``evaluate`` describes.  Those that can be asked for a class are asked for each as
+often; VAEs cannot, so their shares of the classes are their own.  The diffusion model is guided,
+as its card says; refinement is not (see ``refine``), at the level that its curve found best.
+
+What a picture costs:
+
+    nfe                  calls of networks, the decoder's and both of guidance counted
+    seconds_per_sample   on one thread, in batches of 100: the median of three
+    macs_per_sample      multiply-adds of all matrix products and convolutions, counted as they are
+                         done (attention's own products left out, under 1 %)
+    train_macs           the same of one training step, times steps; what is used ready-made is
+                         included, as a VAE is in the latent model of its codes
+    parameters           weights that were trained: also the encoder's and the critic's
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from diffviz import bill, refine
+from diffviz.checkpoints import Checkpoint
+from diffviz.classifier import Classifier
+from diffviz.denoisers import Conditioned, Guided
+from diffviz.evaluate import DEFAULT, Reference, even_labels, measure
+from diffviz.files import write_whole
+from diffviz.grids import make_grid
+from diffviz.networks import Conditional
+from diffviz.pretrained import (
+    LATENTS,
+    classifier,
+    forger,
+    generator_card,
+    image_model,
+    latent_model,
+    vae,
+)
+from diffviz.quality import count_evaluations
+from diffviz.samplers import SAMPLERS
+from diffviz.schedules import EDM
+from diffviz.sources import load_split
+from diffviz.train_generators import GANTrainer, VAETrainer
+from diffviz.train_images import tell
+from diffviz.training import Trainer
+
+__all__ = ["Contender", "compare", "contenders", "main", "measure_contender"]
+
+_BATCH, _TIMED, _REPEATS = 250, 100, 3
+_COUNTED = 10  # pictures whose multiply-adds are counted
+_PIXELS = 28 * 28
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One way to make pictures.
+
+    Attributes:
+        key: one of ``bill.TITLES``.
+        draw: (labels (N,), seed) -> pictures (N, 1, 28, 28); labels are ignored where not asked.
+        asked: whether it can be asked for a class.
+        nfe: calls of networks for a picture.
+        parameters: weights that were trained for it.
+        train_seconds: of all of them.
+        train_macs: multiply-adds of all of them.
+        level: at which samples are refined; None for those that are not.
+    """
+
+    key: str
+    draw: Callable[[Tensor, int], Tensor]
+    asked: bool
+    nfe: int
+    parameters: int
+    train_seconds: float
+    train_macs: float
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What training cost."""
+
+    parameters: int
+    seconds: float
+    macs: float
+
+    def __add__(self, other: _Cost) -> _Cost:
+        return _Cost(
+            self.parameters + other.parameters,
+            self.seconds + other.seconds,
+            self.macs + other.macs,
+        )
+
+
+def contenders(name: str) -> dict[str, Contender]:
+    """Return all ways to make pictures of a set, in the order of ``bill.TITLES``.
+
+    A refined one is left out while ``refine`` has not found its best level.
+
+    Args:
+        name: one of ``SOURCES``.
+
+    Raises:
+        ValueError: for another name.
+        CheckpointError: if a model's files are missing or damaged.
+    """
+    diffusion, cost = _diffusion(name)
+    found = [diffusion, _gan(name)]
+    for latent in LATENTS:
+        found += [_plain_vae(name, latent), _latent_vae(name, latent)]
+    for kind in refine.KINDS:
+        measured = refine.stored(name, kind)
+        if measured is not None:
+            source = next(contender for contender in found if contender.key == kind)
+            found.append(_refined(name, source, kind, measured.curve.best, cost))
+    by_key = {contender.key: contender for contender in found}
+    return {key: by_key[key] for key in bill.TITLES if key in by_key}
+
+
+def measure_contender(
+    contender: Contender,
+    judge: Classifier,
+    reference: Reference,
+    samples: int,
+    *,
+    threads: int = 1,
+    about: str = "",
+) -> dict[str, Any]:
+    """Return the figures of one contender, a row as ``bill.Row`` describes it.
+
+    Args:
+        contender: who draws.
+        judge: who looks at the pictures.
+        reference: what the same classifier sees in real pictures.
+        samples: how many are drawn.
+        threads: how many batches at a time.
+        about: what a line of progress on a terminal says, nothing for none.
+    """
+    labels = even_labels(samples, judge.classes)
+    pictures = _drawn(contender, labels, threads, about)
+    found = measure(pictures, labels, judge, reference)
+    seen = judge.probabilities(pictures)
+    shares = torch.bincount(seen.argmax(1), minlength=judge.classes) / samples
+    row: dict[str, Any] = {
+        "key": contender.key,
+        **{name: found[name] for name in ("frechet", "precision", "recall")},
+        "confidence": float(seen.amax(1).mean()),
+        "accuracy": found["accuracy"] if contender.asked else None,
+        "nfe": contender.nfe,
+        "seconds_per_sample": _seconds(contender, judge.classes),
+        "macs_per_sample": _macs_drawn(contender, judge.classes),
+        "parameters": contender.parameters,
+        "train_seconds": contender.train_seconds,
+        "train_macs": contender.train_macs,
+        "histogram": [round(share, 5) for share in shares.tolist()],
+    }
+    if contender.level is not None:
+        row["level"] = contender.level
+    return {key: _rounded(v) if isinstance(v, float) else v for key, v in row.items()}
+
+
+def compare(
+    name: str,
+    samples: int,
+    *,
+    keys: tuple[str, ...] = (),
+    data: Path | None = None,
+    threads: int = 1,
+) -> Iterator[dict[str, Any]]:
+    """Measure the contenders of a set one after the other.
+
+    Args:
+        name: one of ``SOURCES``.
+        samples: pictures of each.
+        keys: which of them; all where none is named.
+        data: the folder with the real pictures, see ``load_split``.
+        threads: how many batches at a time.
+
+    Yields:
+        The entry of the set as ``bill`` describes it, with one more row each time.
+
+    Raises:
+        ValueError: for another name.
+        CheckpointError: if a model's files are missing or damaged.
+        SourceError: if the real pictures cannot be had.
+    """
+    everybody, judge = contenders(name), classifier(name)
+    reference = Reference.of(load_split(name, data), judge, samples)
+    floor = reference.likeness(reference.train[:samples])
+    entry: dict[str, Any] = {
+        "samples": samples,
+        "floor": {key: _rounded(value) for key, value in floor.items()},
+        "rows": [],
+        **{f"vae{latent}": _bits(name, latent) for latent in LATENTS},
+    }
+    for key, contender in everybody.items():
+        if not keys or key in keys:
+            row = measure_contender(
+                contender, judge, reference, samples, threads=threads, about=f"{name}: {key}"
+            )
+            entry["rows"].append(row)
+            yield entry
+
+
+def _drawn(contender: Contender, labels: Tensor, threads: int, about: str) -> Tensor:
+    firsts = range(0, len(labels), _BATCH)
+    parts = []
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for part in pool.map(lambda k: contender.draw(labels[k : k + _BATCH], k), firsts):
+            parts.append(part)
+            tell(f"{about}: {len(parts)} of {len(firsts)} batches")
+    return torch.cat(parts)
+
+
+def _seconds(contender: Contender, classes: int) -> float:
+    labels, threads = even_labels(_TIMED, classes), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        times = []
+        for seed in range(_REPEATS):
+            began = time.perf_counter()
+            contender.draw(labels, seed)
+            times.append(time.perf_counter() - began)
+    finally:
+        torch.set_num_threads(threads)
+    return statistics.median(times) / _TIMED
+
+
+def _macs(work: Callable[[], object]) -> float:
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return int(counter.get_total_flops()) / 2
+
+
+def _macs_drawn(contender: Contender, classes: int) -> float:
+    return _macs(lambda: contender.draw(even_labels(_COUNTED, classes), 0)) / _COUNTED
+
+
+def _bits(name: str, latent: int) -> dict[str, float]:
+    """The bound of a VAE in bits a pixel, in two parts, from its card."""
+    metrics = generator_card(name, f"vae{latent}")["metrics"]
+    kl = metrics["kl"] / _PIXELS / math.log(2)
+    return {
+        "elbo_bits": _rounded(metrics["bits_per_dim"]),
+        "reconstruction_bits": _rounded(metrics["bits_per_dim"] - kl),
+        "kl_bits": _rounded(kl),
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
+# The contenders ---------------------------------------------------------------------------------
+
+
+def _plain_vae(name: str, latent: int) -> Contender:
+    model = vae(name, latent)
+
+    def draw(labels: Tensor, seed: int) -> Tensor:
+        return model.decode(torch.randn(len(labels), latent, generator=_seeded(seed)))
+
+    cost = _vae_cost(name, latent)
+    key = "vae" if latent == refine.LATENT else f"vae{latent}"
+    return Contender(key, draw, False, 1, cost.parameters, cost.seconds, cost.macs)
+
+
+def _latent_vae(name: str, latent: int) -> Contender:
+    plain, model, prior = _plain_vae(name, latent), vae(name, latent), latent_model(name, latent)
+    denoiser, shape = prior.denoiser, _shape(prior)
+    sampler, schedule = SAMPLERS[DEFAULT.sampler](), denoiser.schedule
+    grid = make_grid(schedule, DEFAULT.steps, DEFAULT.spacing)
+
+    @torch.inference_mode()
+    def draw(labels: Tensor, seed: int) -> Tensor:
+        noise = torch.randn(len(labels), latent, generator=_seeded(seed))
+        start = noise * schedule.prior_std(float(grid[0]))
+        return model.decode(model.unstandardised(sampler.sample(denoiser, schedule, grid, start)))
+
+    training = prior.card.training
+    assert training is not None  # written by the command that trained it
+    points, labels = torch.randn(training.batch, latent), torch.arange(training.batch) % 10
+    one = replace(training, steps=1)
+    trainer = Trainer(points, schedule, one, shape, labels, every=1)
+    own = _Cost(
+        _count(denoiser.module),
+        float(prior.card.metrics["seconds"]),
+        _macs(lambda: next(trainer)) * prior.card.steps,
+    )
+    cost = _vae_cost(name, latent) + own
+    nfe = count_evaluations(sampler, schedule, grid) + 1
+    return Contender(
+        f"{plain.key}_latent", draw, False, nfe, cost.parameters, cost.seconds, cost.macs
+    )
+
+
+def _gan(name: str) -> Contender:
+    model, card = forger(name), generator_card(name, "gan")
+
+    def draw(labels: Tensor, seed: int) -> Tensor:
+        return model.draw(labels, _seeded(seed))
+
+    pictures, labels = torch.zeros(1, 1, 28, 28), torch.zeros(1, dtype=torch.long)
+    trainer = GANTrainer(pictures, labels, model.config, 1)
+    metrics = card["metrics"]
+    return Contender(
+        "gan",
+        draw,
+        True,
+        1,
+        int(metrics["parameters"] + metrics["critic_parameters"]),
+        metrics["seconds"],
+        _macs(trainer.one_step) * card["steps"],
+    )
+
+
+def _diffusion(name: str) -> tuple[Contender, _Cost]:
+    found = image_model(name)
+    denoiser, card = found.denoiser, found.card
+    sampler, schedule = SAMPLERS[DEFAULT.sampler](), denoiser.schedule
+    grid = make_grid(schedule, DEFAULT.steps, DEFAULT.spacing)
+    guided = Guided(denoiser, DEFAULT.guidance)
+
+    @torch.inference_mode()
+    def draw(labels: Tensor, seed: int) -> Tensor:
+        noise = torch.randn(len(labels), 1, 28, 28, generator=_seeded(seed))
+        start = noise * schedule.prior_std(float(grid[0]))
+        asked = Conditioned(guided, label=labels)
+        return sampler.sample(asked, schedule, grid, start).clamp(-1, 1)
+
+    training = card.training
+    assert training is not None
+    pictures, labels = torch.randn(training.batch, _PIXELS), torch.arange(training.batch) % 10
+    one, shape = replace(training, steps=1), _shape(found)
+    trainer = Trainer(pictures, EDM(), one, shape, labels, every=1, precision=torch.bfloat16)
+    cost = _Cost(
+        _count(denoiser.module),
+        float(card.metrics["seconds"]),
+        _macs(lambda: next(trainer)) * card.steps,
+    )
+    nfe = guided.evaluations * count_evaluations(sampler, schedule, grid)
+    own = Contender("diffusion", draw, True, nfe, cost.parameters, cost.seconds, cost.macs)
+    return own, cost
+
+
+def _refined(
+    name: str, source: Contender, kind: refine.Kind, level: float, cost: _Cost
+) -> Contender:
+    denoiser = image_model(name).denoiser
+
+    def draw(labels: Tensor, seed: int) -> Tensor:
+        asked = labels if source.asked else None
+        drawn = source.draw(labels, seed)
+        return refine.refined(drawn, level, denoiser, asked, seed=seed).pictures
+
+    nothing = torch.zeros(1, 1, 28, 28)
+    calls = refine.refined(nothing, level, denoiser).calls
+    return Contender(
+        f"{kind}_refined",
+        draw,
+        source.asked,
+        source.nfe + calls,
+        source.parameters + cost.parameters,
+        source.train_seconds + cost.seconds,
+        source.train_macs + cost.macs,
+        level,
+    )
+
+
+def _vae_cost(name: str, latent: int) -> _Cost:
+    card, model = generator_card(name, f"vae{latent}"), vae(name, latent)
+    trainer = VAETrainer(torch.zeros(1, 1, 28, 28), model.config, 1)
+    macs = _macs(trainer.one_step) * card["steps"]
+    return _Cost(_count(model), card["metrics"]["seconds"], macs)
+
+
+def _shape(found: Checkpoint) -> Any:
+    module = found.denoiser.module
+    assert isinstance(module, Conditional)  # what checkpoints are made of
+    return module.config
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(weight.numel() for weight in module.parameters())
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
+    """Measure, print and keep; called by ``evaluate``.
+
+    Args:
+        asked: its arguments: samples, threads, data, write, contenders.
+        names: of the sets.
+    """
+    kept = _kept() if bill.KEPT.is_file() else {}
+    found: dict[str, Any] = {}
+    for name in names:
+        entries = compare(
+            name, asked.samples, keys=asked.contenders, data=asked.data, threads=asked.threads
+        )
+        for entry in entries:
+            found[name] = entry
+            if asked.write:
+                kept = _merged(kept, name, entry)
+                text = json.dumps(kept, indent=1, allow_nan=False) + "\n"
+                write_whole(bill.KEPT, text.encode())
+    print(bill.markdown({"machine": machine(), **found}))
+    print(json.dumps({"machine": machine(), **found}))
+
+
+def machine() -> str:
+    """This machine in words: its processor, how many cores, and the version of PyTorch."""
+    return f"one core of {_processor()}, no GPU, PyTorch {torch.__version__.split('+')[0]}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"an {models[0]}" if models else f"a processor of kind {platform.machine()}"
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(bill.KEPT.read_text("utf-8"))
+    return kept
+
+
+def _merged(kept: dict[str, Any], name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """What was kept, with the rows of one set put in place of those with the same key."""
+    rows = {row["key"]: row for row in kept.get(name, {}).get("rows", [])}
+    rows |= {row["key"]: row for row in entry["rows"]}
+    ordered = [rows[key] for key in bill.TITLES if key in rows]
+    return {**kept, "machine": machine(), name: {**entry, "rows": ordered}}
