@@ -52,6 +52,38 @@ page = st.navigation(
             st.Page("pages/edit.py", title="Edit", icon=":material/brush:", url_path="edit"),
             st.Page("pages/why.py", title="Why it works", icon=":material/help:", url_path="why"),
         ],
+        "Compare": [
+            st.Page(
+                "pages/generators.py",
+                title="Three generators",
+                icon=":material/compare:",
+                url_path="generators",
+            ),
+            st.Page(
+                "pages/latent.py", title="Latent space", icon=":material/map:", url_path="latent"
+            ),
+            st.Page(
+                "pages/refine.py",
+                title="Refine",
+                icon=":material/auto_fix_high:",
+                url_path="refine",
+            ),
+            st.Page(
+                "pages/bound.py",
+                title="The bound",
+                icon=":material/stacked_bar_chart:",
+                url_path="bound",
+            ),
+            st.Page(
+                "pages/collar.py",
+                title="A dog with a collar",
+                icon=":material/pets:",
+                url_path="collar",
+            ),
+            st.Page(
+                "pages/bill.py", title="The bill", icon=":material/receipt_long:", url_path="bill"
+            ),
+        ],
     },
     expanded=True,
 )

@@ -18,6 +18,9 @@ _CSS = """
 .st-key-home_cards p {font-size: 0.98rem; line-height: 1.4;}
 .st-key-home_cards [data-testid="stPageLink"] a {padding-left: 0;}
 .st-key-home_cards [data-testid="stPageLink"] p {font-size: 1.05rem; font-weight: 600;}
+.st-key-home_compared {row-gap: 0;}
+.st-key-home_compare [data-testid="stPageLink"] a {padding: 0;}
+.st-key-home_compare [data-testid="stPageLink"] p {font-size: 1rem; font-weight: 600;}
 @media (min-width: 641px) and (max-width: 1180px) {.st-key-home_cards img {display: none;}}
 </style>
 """
@@ -71,6 +74,14 @@ CARDS = (
         home_run.edit_picture,
     ),
 )
+COMPARED = (
+    ("Three generators", "generators"),
+    ("Latent space", "latent"),
+    ("Refine", "refine"),
+    ("The bound", "bound"),
+    ("A dog with a collar", "collar"),
+    ("The bill", "bill"),
+)
 
 theme.header(
     "See diffusion happen",
@@ -88,6 +99,16 @@ with left:
         r"Nothing here is faked: 2,000 points go into noise by "
         r"$x_t = \alpha_t x_0 + \sigma_t \varepsilon$, and an exact denoiser brings them back."
     )
+    with st.container(key="home_compare", border=True, gap="xsmall"):
+        st.markdown("Beside VAEs and GANs: what holds of what is said about diffusion models?")
+        with st.container(horizontal=True, gap="medium", key="home_compared"):
+            for title, page in COMPARED:
+                st.page_link(
+                    f"pages/{page}.py",
+                    label=title,
+                    icon=":material/arrow_forward:",
+                    width="content",
+                )
 with right, st.container(key="home_cards"):
     for title, page, sentence, picture in CARDS:
         with st.container(border=True, gap="xsmall"):

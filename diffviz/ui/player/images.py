@@ -37,6 +37,7 @@ class Images:
         note: a sentence below the panel, for example on the drawing scale.
         captions: role to the symbol and the words below its picture, where they are not those of
             a run in time.
+        film: whether the strip along the scrubber may show this panel; it shows the first that may.
 
     Raises:
         ValueError: when shapes disagree, a value is not finite, or a badge is unknown.
@@ -51,6 +52,7 @@ class Images:
     scale: ArrayLike | None = None
     note: str | None = None
     captions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    film: bool = True
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -82,7 +84,8 @@ class Images:
         if self.scale is not None:
             names["scale"] = buffer.add(f"{prefix}.scale", self.scale, "f32")
         entry = _entry("images", self, np.shape(self.x_t)[1:], names)
-        return entry | {"captions": {role: list(words) for role, words in self.captions.items()}}
+        captions = {role: list(words) for role, words in self.captions.items()}
+        return entry | {"captions": captions, "film": self.film}
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,6 +52,8 @@ class Points:
             denoiser knows something else than these points, such as a Gaussian mixture.
         movable: whether a starting position may be dragged while the first frame shows.
         note: a sentence below the panel, for example on the drawing scale.
+        picked: how many of the points, from the first, can be followed: those that another panel
+            shows too; None for all.
         status: (F,) a few words on each frame, in the corner of the panel.
         x_label: name of the first axis.
         y_label: name of the second axis.
@@ -83,6 +85,7 @@ class Points:
     x_label: str = "x₁"
     y_label: str = "x₂"
     on: Sequence[Layer] | None = None
+    picked: int | None = None
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
@@ -134,6 +137,7 @@ class Points:
             "points_label": self.points_label,
             "pulls": self.pulls and self.data is not None and self.badge == "exact",
             "movable": self.movable,
+            "picked": self.picked,
             "note": self.note,
             "status": list(self.status) if self.status is not None else None,
             "x_label": self.x_label,

@@ -189,7 +189,7 @@ class Player {
     this.position = Math.min(this.position, run.frames - 1);
     this.views = run.panels.map((panel) => this.makePanel(panel));
     this.panels.replaceChildren(...this.views.map((v) => v.section));
-    const filmPanel = run.panels.find((p) => FILM_KINDS.includes(p.kind));
+    const filmPanel = run.panels.find((p) => FILM_KINDS.includes(p.kind) && p.film !== false);
     const film = filmPanel ? { View: FilmStrip, panel: filmPanel } : null;
     this.scrubber = new Scrubber(this.slider, run, this.axis, film, (f, phase) => this.seek(f, phase));
     this.railHost.replaceChildren();

@@ -605,10 +605,12 @@ class PointsView extends PlaneView {
 
   pick(event) {
     const { x, y } = pointIn(this.host, event);
-    const radius = (event.pointerType === "touch" ? POINT_PICK.touch : POINT_PICK.mouse) * this.ratio;
+    const { picked } = this.panel; // where only the first few can be followed, a hand need not hit them
+    const reach = event.pointerType === "touch" ? POINT_PICK.touch : POINT_PICK.mouse;
+    const radius = reach * this.ratio * (picked ? 3 : 1);
     let best = null;
     let nearest = radius * radius;
-    for (let i = 0; i < this.count; i++) {
+    for (let i = 0; i < (picked || this.count); i++) {
       const dx = this.positions[2 * i] - x * this.ratio;
       const dy = this.positions[2 * i + 1] - y * this.ratio;
       const d = dx * dx + dy * dy;

@@ -1,0 +1,168 @@
+"""What the page of the dog with a collar says and shows still, in numbers that were measured."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import numpy as np
+
+from diffviz.dogs import draw
+from diffviz.ui.collar_run import ASKED, Changed, CollarRun, Collars, Dog, GivenRun
+from diffviz.ui.generate_run import Floats
+from diffviz.ui.picture_pngs import data_uri
+from diffviz.ui.reverse_words import time_words
+from diffviz.ui.theme import Palette
+
+__all__ = [
+    "about_given",
+    "about_measured",
+    "about_rows",
+    "difference",
+    "dog_html",
+    "given_html",
+    "rows_html",
+]
+
+_MOST = 1.0  # a difference that has the full colour
+
+
+def difference(a: Floats, b: Floats, colors: Palette) -> Floats:
+    """Return b - a of grey pictures as colours (3, H, W) in [-1, 1], on the diverging scale."""
+    share = (np.clip((b - a)[0], -_MOST, _MOST) / _MOST + 1) / 2 * (len(colors.diverging) - 1)
+    stops = np.array([_rgb(each) for each in colors.diverging])
+    mixed = [np.interp(share, range(len(stops)), channel) for channel in stops.T]
+    picture: Floats = (np.stack(mixed) / 127.5 - 1).astype(np.float32)
+    return picture
+
+
+def _rgb(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+# Dogs from noise --------------------------------------------------------------------------------
+
+
+def about_rows(run: CollarRun, made: Collars) -> str:
+    """How often the asked collar is there, and how much of the dog stays."""
+    count = len(made.x[0])
+    found = (made.probability > 0.5).sum(1)
+    words = (
+        f"**Asked for a collar, {found[2]} of {count} dogs have one; asked for none, {found[0]}; "
+        f"left open, {found[1]}.** That is what the classifier says, a small network that was "
+        "trained apart. "
+    )
+    if run.guidance == 0:
+        words += "At w = 0 nothing is asked: the three rows are one. "
+    else:
+        words += (
+            f"Switching the collar changes a pixel by {made.switched:.3f} on average, where two of "
+            f"the dogs without one differ by {made.apart:.3f} (black to white is 2). "
+            if count > 1
+            else f"Switching the collar changes a pixel by {made.switched:.3f} on average. "
+        )
+    return (
+        f"{words}{made.evaluations:,} evaluations of the network for the three of a dog, "
+        f"{time_words(made.seconds)} for all of them."
+    )
+
+
+def about_measured(kept: dict[str, Any]) -> str:
+    """The figures of the shipped network, of ``dogs_report.kept_figures``."""
+    if not kept:
+        return "Measure the network with `python -m diffviz.dogs_report --write`."
+    f, s = kept["figures"], kept["settings"]
+    return (
+        f"**Measured on {s['samples']:,} dogs of each kind at w = {s['guidance']:g}:** asked for a "
+        f"collar, {f['with']:.1%} have one; asked for none, {f['without']:.1%} have none. Plainly "
+        f"asked (w = 1): {f['with_plain']:.1%} and {f['without_plain']:.1%}. Left open, "
+        f"{f['open']:.0%} have one; of the drawings it learned from, {f['data']:.0%}. From the "
+        f"same noise the collar changes a pixel near the neck by {f['neck']:.2f} and elsewhere by "
+        f"{f['rest']:.3f}; another dog differs there by {f['two_rest']:.2f}."
+    )
+
+
+def rows_html(made: Collars, colors: Palette, side: int = 56) -> str:
+    """Where the three rows end, and below them what the collar changed, as HTML."""
+    rows = [(words, dogs) for (words, _), dogs in zip(ASKED, made.x, strict=True)]
+    pairs = zip(made.x[0], made.x[2], strict=True)
+    rows.append(("difference", np.stack([difference(a, b, colors) for a, b in pairs])))
+    cells = "".join(
+        f'<div class="dv-dogs"><span>{words}</span>'
+        + "".join(
+            f'<img alt="Dog {k + 1}, {words}" src="{data_uri(dog, side)}">'
+            for k, dog in enumerate(dogs)
+        )
+        + "</div>"
+        for words, dogs in rows
+    )
+    return f"""
+<style>
+.dv-dogs {{display: flex; align-items: center; gap: 4px; margin-bottom: 4px; font-size: 0.94rem;}}
+.dv-dogs span {{flex: 0 0 5.4rem;}}
+.dv-dogs img {{width: {side}px; min-width: 0; flex: 0 1 {side}px; image-rendering: pixelated;}}
+</style>
+{cells}{_legend(colors)}"""
+
+
+def _legend(colors: Palette) -> str:
+    return (
+        '<div style="display:flex;align-items:center;gap:0.5rem;font-size:0.94rem">darker by 1'
+        '<span style="width:7rem;height:0.7rem;background:linear-gradient(90deg,'
+        f'{",".join(colors.diverging)})"></span>brighter by 1</div>'
+    )
+
+
+# A given dog ------------------------------------------------------------------------------------
+
+
+def dog_html(dog: Dog, side: int = 168) -> str:
+    """The reader's dog, large, as HTML."""
+    return (
+        f'<img alt="Your dog" src="{data_uri(draw(dog.looks())[0].numpy(), side)}" '
+        f'style="width:{side}px;image-rendering:pixelated;border-radius:4px">'
+    )
+
+
+def about_given(run: GivenRun, made: Changed) -> str:
+    """Whether the collar changed, and how much of the given dog stays."""
+    before, same, after = made.probability
+    did = "taken off" if run.dog.collar else "put on"
+    worked = (after < 0.5) == run.dog.collar
+    head = (
+        f"**The collar is {did}**"
+        if worked
+        else f"**The collar is not {did}**: pull harder, with a larger w"
+    )
+    mean, std = made.noise
+    return (
+        f"{head}: the classifier finds one with probability {before:.2f} in the given dog and "
+        f"{after:.2f} in the changed one. Near the neck a pixel changes by {made.neck:.2f} on "
+        f"average, elsewhere by {made.rest:.3f} (black to white is 2). Told the same, the dog "
+        f"comes back {made.back:.3f} from itself, with a collar at {same:.2f}. Its noise has mean "
+        f"{mean:.2f} and standard deviation {std:.2f}; N(0, 1) has 0 and 1."
+    )
+
+
+def given_html(run: GivenRun, made: Changed, colors: Palette, side: int = 112) -> str:
+    """The given dog, its noise, what comes back, the changed one and the difference, as HTML."""
+    given, noise, same, other = made.pictures
+    cells = (
+        ("given", given),
+        ("its noise", noise),
+        ("told the same", same),
+        ("told: no collar" if run.dog.collar else "told: a collar", other),
+        ("what changed", difference(given, other, colors)),
+    )
+    figures = "".join(
+        f'<figure><img alt="{html.escape(words)}" src="{data_uri(x, side)}">'
+        f"<figcaption>{html.escape(words)}</figcaption></figure>"
+        for words, x in cells
+    )
+    return f"""
+<style>
+.dv-trip {{display: flex; flex-wrap: wrap; gap: 0.8rem; align-items: end; font-size: 0.94rem;}}
+.dv-trip figure {{margin: 0; text-align: center;}}
+.dv-trip img {{display: block; width: {side}px; image-rendering: pixelated; margin: 0 auto;}}
+</style>
+<div class="dv-trip">{figures}{_legend(colors)}</div>"""

@@ -1,0 +1,242 @@
+"""What the Latent space page says, in numbers that were measured on the codes."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diffviz.latents import Between, Figures
+from diffviz.ui.latent_run import Flowing, LatentRun, MapView, Priors
+from diffviz.ui.picture_pngs import contact_sheet
+from diffviz.ui.picture_sets import PICTURE_SETS
+from diffviz.ui.reverse_words import time_words
+
+__all__ = [
+    "KEPT",
+    "Row",
+    "about_claim",
+    "about_flow",
+    "about_map",
+    "about_mismatch",
+    "about_priors",
+    "answer",
+    "priors_html",
+    "read_rows",
+    "table",
+]
+
+KEPT = Path(__file__).parents[1] / "assets" / "generators.json"
+"""Where the quality of all generators is kept."""
+
+_ROWS = {
+    "vae2": "VAE of 2 numbers, its own prior",
+    "vae2_latent": "VAE of 2 numbers, diffusion as prior",
+    "vae": "VAE of 16 numbers, its own prior",
+    "vae_latent": "VAE of 16 numbers, diffusion as prior",
+    "diffusion": "Diffusion of the pixels themselves",
+}
+_MEASURE = "`DIFFVIZ_DATA=folder python -m diffviz.latents {name}`"
+_RATIO = 1.1  # below which two Frechet distances are called alike
+
+
+def nats(value: float | Between) -> str:
+    """A divergence in words: one number where both ends of what is known say the same."""
+    if not isinstance(value, Between):
+        return f"{value:.2f} nats"
+    low, high = (f"{max(v, 0):.2f}" for v in value)
+    return f"{low} nats" if low == high else f"{low} to {high} nats"
+
+
+# The map ----------------------------------------------------------------------------------------
+
+
+def about_map(name: str, view: MapView) -> str:
+    """What the map shows, and how exact it is."""
+    beyond = f" {view.beyond:,} of them lie beyond its edge." if view.beyond else ""
+    return (
+        f"**Every dot is a test {PICTURE_SETS[name].one}, at the two numbers that the encoder "
+        f"makes of it** ({view.pictures:,}, which no model has seen).{beyond} Blue lines hold 39 % "
+        "and 86 % of the codes, the dashed circles as much of the prior that samples come from: a "
+        "VAE would be sampled well if they agreed. Codes are clouds too: half of them are narrower "
+        f"than {view.spread:.2f}. Between decoded codes the picture is mixed from the nearest "
+        f"four, {view.error:.3f} from the decoded one (RMS in units of [-1, 1])."
+    )
+
+
+def about_mismatch(name: str, figures: Figures | None) -> str:
+    """How far the prior is from the aggregate posterior, and the diffusion model."""
+    if figures is None:
+        return (
+            "The mismatch of prior and encoder has not been measured for these files. Measure it "
+            f"with {_MEASURE.format(name=name)}."
+        )
+    parts = figures.surgery
+    return (
+        f"**The prior misses the encoder's codes by {nats(parts.prior)}:** KL(q(z) ‖ N(0, I)). The "
+        f"diffusion model of the codes misses them by **{nats(figures.model)}**. Of the "
+        f"{nats(parts.rate)} that the VAE pays for a code, {nats(parts.information)} tell of the "
+        "picture; the rest is that mismatch (Hoffman and Johnson 2016). By sliced Wasserstein "
+        f"distance: prior {figures.prior.sliced_wasserstein:.2f}, diffusion "
+        f"{figures.diffusion.sliced_wasserstein:.2f}, two draws of the codes themselves "
+        f"{figures.floor.sliced_wasserstein:.2f}."
+    )
+
+
+def about_claim(figures: Figures | None) -> str:
+    """What holds of the claim that diffusion maps data to a space that is easier to sample."""
+    plain = (
+        "**“Diffusion models map data to a latent space that is easier to sample.”** A plain "
+        "diffusion model's latents x_t are as large as the data and its encoder is fixed, so it "
+        "learns no space at all. A VAE learns a small one, but its prior is not where its encoder "
+        "puts pictures, and "
+    )
+    if figures is None:
+        return f"{plain}that mismatch is what diffusion in its space is there to mend."
+    gap = f"{nats(figures.surgery.prior)} before, {nats(figures.model)} after"
+    if figures.model.high < figures.surgery.prior.low:
+        return f"{plain}diffusion in that space mends the mismatch: {gap}."
+    return f"{plain}here diffusion in that space does not come closer: {gap}."
+
+
+# Latent diffusion -------------------------------------------------------------------------------
+
+
+def about_flow(run: LatentRun, made: Flowing) -> str:
+    """What the run did to the codes, and what it cost."""
+    calls = "1 evaluation" if made.evaluations == 1 else f"{made.evaluations:,} evaluations"
+    told = (
+        "No class is told, so that colours stand for nothing but noise and code."
+        if run.guidance == 0
+        else "Colours are the classes that were asked for."
+    )
+    return (
+        f"**From N(0, I), {made.start:.2f} from the encoder's codes, to {made.end:.2f}; a second "
+        f"draw of those codes comes within {made.floor:.2f}** (sliced Wasserstein distance, in "
+        "units of their spread: u = (z - mean) / std). Behind the dots is the exact density of the "
+        f"encoder's codes at the same noise. {told} {run.count:,} codes of 2 numbers took "
+        f"{calls} of a small network and **{time_words(made.seconds)}**; only the decoder sees "
+        "pixels. Click a small picture or a dot nearby to follow it."
+    )
+
+
+# Which prior ------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """The measured quality of one generator.
+
+    Attributes:
+        frechet: Frechet distance of features to the test set's: less is better.
+        precision: share of samples that lie among real pictures.
+        recall: share of real pictures that lie among samples.
+    """
+
+    frechet: float
+    precision: float
+    recall: float
+
+
+def read_rows(name: str, place: Path = KEPT) -> tuple[int, dict[str, Row]]:
+    """Return how many samples were measured, and key to quality; "floor" is real pictures' own.
+
+    Returns:
+        Nothing of what is not there or cannot be read.
+    """
+    try:
+        entry = json.loads(place.read_text("utf-8"))[name]
+        rows = {str(raw["key"]): _row(raw) for raw in entry["rows"]}
+        return int(entry["samples"]), rows | {"floor": _row(entry["floor"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0, {}
+
+
+def _row(raw: Mapping[str, Any]) -> Row:
+    return Row(*(float(raw[key]) for key in Row._fields))
+
+
+def about_priors(name: str, latent: int, figures: Figures | None) -> str:
+    """What the two rows of pictures are, and how far each prior is from the codes."""
+    say = (
+        f"**Two priors, one decoder.** Both rows are drawn now from a VAE with codes of {latent} "
+        "numbers: above, codes from its own prior N(0, I); below, codes from a diffusion model of "
+        "what its encoder makes."
+    )
+    if figures is None:
+        return f"{say} How far each is from the codes has not been measured for these files."
+    parts = figures.surgery
+    ends = (
+        f" Of {figures.pictures:,} pictures a code can tell at most {parts.ceiling:.1f} nats, so "
+        "that in so many dimensions the mismatch is known only between two bounds."
+        if parts.prior.high - parts.prior.low > 0.1
+        else ""
+    )
+    return (
+        f"{say} The own prior misses the encoder's codes by {nats(parts.prior)}, diffusion by "
+        f"{nats(figures.model)}.{ends} Sliced Wasserstein distance to them: "
+        f"{figures.prior.sliced_wasserstein:.2f} and {figures.diffusion.sliced_wasserstein:.2f}, "
+        f"floor {figures.floor.sliced_wasserstein:.2f}."
+    )
+
+
+def answer(rows: Mapping[str, Row], name: str) -> str:
+    """Whether the diffusion prior makes samples better, from the measured quality."""
+    own, mended = rows.get("vae"), rows.get("vae_latent")
+    if own is None or mended is None:
+        return (
+            "How good the samples are was not measured for these files: `python -m "
+            f"diffviz.evaluate --all` does it, and this page then answers for {name} whether a "
+            "diffusion prior improves them."
+        )
+    ratio = own.frechet / max(mended.frechet, 1e-9)
+    figures = (
+        f"the Fréchet distance goes from {own.frechet:.1f} to {mended.frechet:.1f}, precision from "
+        f"{own.precision:.0%} to {mended.precision:.0%}, recall from {own.recall:.0%} to "
+        f"{mended.recall:.0%}"
+    )
+    if ratio > _RATIO:
+        verdict = f"**Yes: with diffusion as the prior the samples are better**: {figures}."
+    elif ratio < 1 / _RATIO:
+        verdict = f"**No: with diffusion as the prior the samples are worse**: {figures}."
+    else:
+        verdict = f"**The prior hardly matters here**: {figures}."
+    pixels = rows.get("diffusion")
+    if pixels is None:
+        return verdict
+    nearer = "still nearer to the real ones" if pixels.frechet < mended.frechet else "no nearer"
+    return (
+        f"{verdict} The decoder is the same and stays blurry; diffusion of the pixels themselves "
+        f"is {nearer}, at {pixels.frechet:.1f}."
+    )
+
+
+def table(rows: Mapping[str, Row], samples: int) -> str:
+    """The measured quality as a Markdown table."""
+    head = "| | Fréchet distance | precision | recall |\n|---|---:|---:|---:|\n"
+    named = {**_ROWS, "floor": f"Real pictures, {samples:,} as the samples"}
+    body = "".join(
+        f"| {words} | {rows[key].frechet:.1f} | {rows[key].precision:.0%} | "
+        f"{rows[key].recall:.0%} |\n"
+        for key, words in named.items()
+        if key in rows
+    )
+    return head + body
+
+
+def priors_html(made: Priors) -> str:
+    """The pictures of either prior, one block above the other, as HTML."""
+    blocks = (
+        ("N(0, I), the VAE's own prior", made.own, "#7F7F7F"),
+        ("Diffusion as the prior", made.diffusion, "#D55E00"),
+    )
+    cells = "".join(
+        f'<figure style="margin:0;flex:1 1 20rem;min-width:0"><figcaption style="border-left:4px '
+        f'solid {color};padding-left:0.5rem;margin-bottom:0.4rem;font-weight:600">'
+        f'{html.escape(words)}</figcaption><img alt="Pictures: {html.escape(words)}" '
+        f'src="{contact_sheet(x, 8, 56)}" style="width:100%;max-width:34rem;'
+        'image-rendering:pixelated;display:block"></figure>'
+        for words, x, color in blocks
+    )
+    return f'<div style="display:flex;flex-wrap:wrap;gap:1.2rem">{cells}</div>'

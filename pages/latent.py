@@ -1,0 +1,110 @@
+"""The Latent space page: where a VAE's encoder puts pictures, and diffusion in that space."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from diffviz.latents import Figures, read_figures
+from diffviz.ui import controls, generate_controls, latent_controls, latent_words, links, theme
+from diffviz.ui.atlas import atlas
+from diffviz.ui.latent_run import LatentRun, flowing, map_of, priors, trouble
+from diffviz.ui.preview import played
+from diffviz.ui.waiting import wait_for
+
+theme.header(
+    "Latent space",
+    "A VAE turns every picture into two numbers: move over the map and see what each code means.",
+    "learned",
+)
+_MAP_HEIGHT, _FLOW_HEIGHT = 580, 530
+
+
+def figures_of(name: str, latent: int) -> Figures | None:
+    """What was measured on the codes of a set, if it was."""
+    return read_figures().get(name, {}).get(latent)
+
+
+@st.fragment
+def show_map(name: str) -> None:
+    """Draw the map; a pin reruns only this."""
+    place, words = st.container(), st.container()
+    with place:
+        view = wait_for(lambda watch: map_of(name, watch), "Decoding the map", st.empty())
+        low, high = view.packed["limits"]
+        parameter = latent_controls.pin_parameter(name, (low, high))
+        pin = links.value(parameter)
+        links.complaints(parameter.key)
+        links.keep(parameter, atlas(view.packed, key=f"atlas_{name}", pin=pin, height=_MAP_HEIGHT))
+    measured = figures_of(name, 2)
+    left, right = words.columns(2, gap="large")
+    left.markdown(latent_words.about_map(name, view))
+    right.markdown(latent_words.about_mismatch(name, measured))
+    right.markdown(latent_words.about_claim(measured))
+    links.sync()
+
+
+@st.fragment
+def show_flow(name: str) -> None:
+    """Draw codes that flow from noise, and below them what is asked for."""
+    notes, picture, asked, walk, words = (st.container() for _ in range(5))
+    with asked, controls.bar("latent_asked"), controls.line("images_asked"):
+        classes = generate_controls.choose_classes(name)
+        guidance = latent_controls.choose_guidance()
+    with walk, generate_controls.row():
+        schedule, sampler = generate_controls.choose_walk()
+    run = LatentRun(name, schedule, sampler, classes, guidance)
+    with notes:
+        run = replace(run, count=latent_controls.afford(run))
+    bar = picture.empty()
+    made = wait_for(lambda watch: flowing(run, watch), f"{run.sampler.steps:,} steps", bar)
+    played(picture, made.buffer, made.frames, run.count, "latent", _FLOW_HEIGHT)
+    words.markdown(latent_words.about_flow(run, made))
+    links.sync()
+
+
+@st.fragment
+def show_priors(name: str) -> None:
+    """Draw pictures of both priors of a VAE with 16 numbers, and how good they are."""
+    pictures, words, below = st.container(), st.container(), st.container()
+    with below, controls.bar():
+        seed = controls.choose_seed()
+        controls.complain("seed")
+    samples, rows = latent_words.read_rows(name)
+    left, right = words.columns([1.1, 1], gap="large")
+    why = trouble(name, 16)
+    if why is not None:
+        pictures.warning(
+            f"The VAE with codes of 16 numbers cannot be asked. {why}", icon=":material/warning:"
+        )
+    else:
+        with pictures:
+            made = wait_for(lambda _: priors(name, 16, seed), "Both priors", st.empty())
+            st.html(latent_words.priors_html(made))
+        left.markdown(latent_words.about_priors(name, 16, figures_of(name, 16)))
+    right.markdown(latent_words.answer(rows, name))
+    if rows:
+        left.markdown(latent_words.table(rows, samples))
+    links.sync()
+
+
+_SHOWS = {"map": show_map, "flow": show_flow, "priors": show_priors}
+
+if not latent_controls.missing():
+    with controls.bar("images_what"), controls.line("images_set"):
+        of = latent_controls.choose_set()
+        look = latent_controls.choose_show()
+    _SHOWS[look](of)
+
+theme.questions(
+    [
+        ("Noise becomes codes: which classes come apart last?", "latent", {"show": "flow"}),
+        (
+            "Only 4 and 9: does guidance keep them apart?",
+            "latent",
+            {"show": "flow", "classes": "4,9", "guidance": 4},
+        ),
+        ("Sixteen numbers: which prior draws better pictures?", "latent", {"show": "priors"}),
+    ]
+)
