@@ -41,7 +41,7 @@ from diffviz import bill, refine
 from diffviz.checkpoints import Checkpoint
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Conditioned, Guided
-from diffviz.evaluate import DEFAULT, Reference, even_labels, measure
+from diffviz.evaluate import DEFAULT, DrawConfig, Reference, even_labels, measure
 from diffviz.files import write_whole
 from diffviz.grids import make_grid
 from diffviz.networks import Conditional
@@ -140,6 +140,7 @@ def measure_contender(
     judge: Classifier,
     reference: Reference,
     samples: int,
+    config: DrawConfig = DEFAULT,
     *,
     threads: int = 1,
     about: str = "",
@@ -151,11 +152,12 @@ def measure_contender(
         judge: who looks at the pictures.
         reference: what the same classifier sees in real pictures.
         samples: how many are drawn.
+        config: whose precision counts.
         threads: how many batches at a time.
         about: what a line of progress on a terminal says, nothing for none.
     """
     labels = even_labels(samples, judge.classes)
-    pictures = _drawn(contender, labels, threads, about)
+    pictures = _drawn(contender, labels, config, threads, about)
     found = measure(pictures, labels, judge, reference)
     seen = judge.probabilities(pictures)
     shares = torch.bincount(seen.argmax(1), minlength=judge.classes) / samples
@@ -180,6 +182,7 @@ def measure_contender(
 def compare(
     name: str,
     samples: int,
+    config: DrawConfig = DEFAULT,
     *,
     keys: tuple[str, ...] = (),
     data: Path | None = None,
@@ -190,6 +193,7 @@ def compare(
     Args:
         name: one of ``SOURCES``.
         samples: pictures of each.
+        config: whose precision counts; times are always measured in float32.
         keys: which of them; all where none is named.
         data: the folder with the real pictures, see ``load_split``.
         threads: how many batches at a time.
@@ -207,6 +211,7 @@ def compare(
     floor = reference.likeness(reference.train[:samples])
     entry: dict[str, Any] = {
         "samples": samples,
+        "precision": config.precision,
         "floor": {key: _rounded(value) for key, value in floor.items()},
         "rows": [],
         **{f"vae{latent}": _bits(name, latent) for latent in LATENTS},
@@ -214,17 +219,30 @@ def compare(
     for key, contender in everybody.items():
         if not keys or key in keys:
             row = measure_contender(
-                contender, judge, reference, samples, threads=threads, about=f"{name}: {key}"
+                contender,
+                judge,
+                reference,
+                samples,
+                config,
+                threads=threads,
+                about=f"{name}: {key}",
             )
             entry["rows"].append(row)
             yield entry
 
 
-def _drawn(contender: Contender, labels: Tensor, threads: int, about: str) -> Tensor:
+def _drawn(
+    contender: Contender, labels: Tensor, config: DrawConfig, threads: int, about: str
+) -> Tensor:
     firsts = range(0, len(labels), _BATCH)
+
+    def one(first: int) -> Tensor:
+        with config.cast():
+            return contender.draw(labels[first : first + _BATCH], first).float()
+
     parts = []
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for part in pool.map(lambda k: contender.draw(labels[k : k + _BATCH], k), firsts):
+        for part in pool.map(one, firsts):
             parts.append(part)
             tell(f"{about}: {len(parts)} of {len(firsts)} batches")
     return torch.cat(parts)
@@ -413,14 +431,20 @@ def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
     """Measure, print and keep; called by ``evaluate``.
 
     Args:
-        asked: its arguments: samples, threads, data, write, contenders.
+        asked: its arguments: samples, precision, threads, data, write, contenders.
         names: of the sets.
     """
     kept = _kept() if bill.KEPT.is_file() else {}
     found: dict[str, Any] = {}
     for name in names:
+        config = replace(DEFAULT, precision=asked.precision)
         entries = compare(
-            name, asked.samples, keys=asked.contenders, data=asked.data, threads=asked.threads
+            name,
+            asked.samples,
+            config,
+            keys=asked.contenders,
+            data=asked.data,
+            threads=asked.threads,
         )
         for entry in entries:
             found[name] = entry
@@ -452,8 +476,10 @@ def _kept() -> dict[str, Any]:
 
 
 def _merged(kept: dict[str, Any], name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """What was kept, with the rows of one set put in place of those with the same key."""
-    rows = {row["key"]: row for row in kept.get(name, {}).get("rows", [])}
+    """What was kept, with new rows of one set in it; those of another number of samples leave."""
+    before = kept.get(name, {})
+    same = before.get("samples") == entry["samples"]
+    rows = {row["key"]: row for row in before["rows"]} if same else {}
     rows |= {row["key"]: row for row in entry["rows"]}
     ordered = [rows[key] for key in bill.TITLES if key in rows]
     return {**kept, "machine": machine(), name: {**entry, "rows": ordered}}

@@ -16,7 +16,7 @@ from diffviz import evaluate, pretrained
 from diffviz.checkpoints import Card, CheckpointError, load, save, write_card
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Network
-from diffviz.evaluate import DrawConfig, Reference, draw, even_labels, measure, table
+from diffviz.evaluate import PRECISIONS, DrawConfig, Reference, draw, even_labels, measure, table
 from diffviz.networks import NetworkConfig
 from diffviz.schedules import EDM
 from diffviz.sources import Split
@@ -293,7 +293,7 @@ def test_the_readme_s_tables_come_from_what_was_kept(
         for s, counts in (("ddim", (2, 20)), ("dpmpp_2m", (2, 20)), ("heun", (2, 38)))
         for n, c in zip((1, 10), counts, strict=True)
     ]
-    settings = {"samples": 2000, "guidance": 1.5}
+    settings = {"samples": 2000, "guidance": 1.5, "precision": "float32"}
     entry = {"figures": figures, "table": {"settings": settings, "floor": 0.75, "rows": rows}}
     (shipped / "images.json").write_text(json.dumps({"mnist": entry}))
     evaluate.main(["--markdown"])
@@ -303,8 +303,8 @@ def test_the_readme_s_tables_come_from_what_was_kept(
         "|---|---|---|---|---|---|---|",
         "| MNIST | 98.7% (99.4%) | 1.5 (0.25) | 0.900 (0.950) | 0.800 (0.940) | 50 | 0.08 |",
         "",
-        "MNIST: Fréchet distance and, in brackets, accuracy of 2,000 pictures at guidance 1.5; as "
-        "many real ones measure 0.75.",
+        "MNIST: Fréchet distance and, in brackets, accuracy of 2,000 pictures at guidance 1.5 in "
+        "float32; as many real ones measure 0.75.",
         "",
         "| Steps | NFE | DDIM | DPM-Solver++(2M) | NFE of Heun | Heun |",
         "|---|---|---|---|---|---|",
@@ -379,3 +379,13 @@ def test_a_card_is_only_written_to_the_weights_it_belongs_to(shipped: Path, tmp_
     with pytest.raises(CheckpointError, match="belongs to other weights"):
         write_card(shipped / "other", found.card)
     assert (shipped / "other.json").read_bytes() == before
+
+
+def test_half_the_precision_draws_nearly_the_same(denoiser: Network) -> None:
+    labels = even_labels(12, CLASSES)
+    full, half = (draw(denoiser, labels, replace(QUICK, precision=p)).pictures for p in PRECISIONS)
+    assert half.dtype == full.dtype
+    assert not torch.equal(full, half)
+    assert float((full - half).square().mean()) < 1e-3 * float(full.var())
+    with pytest.raises(ValueError, match="precision"):
+        DrawConfig(precision="float16")
