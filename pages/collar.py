@@ -17,7 +17,7 @@ theme.header(
     "From the same noise, asked for a collar or for none: the collar changes, the dog stays.",
     "learned",
 )
-_HEIGHT, _TRIP_HEIGHT = 500, 430
+_HEIGHT, _TRIP_HEIGHT = 515, 450
 
 
 @st.fragment
@@ -44,20 +44,18 @@ def from_noise(guidance: float) -> None:
 
 @st.fragment
 def given(guidance: float) -> None:
-    """Draw the reader's dog, its trip to noise and back, and its controls."""
-    left, right = st.columns([1, 2.9], gap="medium")
-    with left:
-        picture = st.empty()
-        dog = collar_controls.choose_dog()
-        steps = collar_controls.choose_trip()
-        picture.html(collar_words.dog_html(dog))
+    """Draw the reader's dog and its controls, its trip to noise and back, and what changed."""
+    with controls.bar("collar_dog"), controls.line("collar_looks"):
+        dog, steps = collar_controls.choose_dog()
     run = GivenRun(dog, guidance, steps)
-    bar = right.empty()
+    left, right = st.columns([1.75, 1], gap="medium")
+    strip, bar, trip = left.empty(), st.empty(), st.container(key="collar_trip")
+    strip.html(collar_words.dog_html(dog))
     made = wait_for(lambda watch: changed(run, watch), f"{steps} steps up and twice down", bar)
-    right.html(collar_words.given_html(run, made, theme.palette()))
-    trip = right.container(key="collar_trip")
+    strip.html(collar_words.given_html(run, made, theme.palette()))
+    right.markdown(collar_words.about_given(run, made))
     played(trip, made.buffer, made.frames, 1, "collar_given", _TRIP_HEIGHT)
-    st.markdown(collar_words.about_given(run, made))
+    st.markdown(collar_words.about_trip(run, made))
     links.sync()
 
 

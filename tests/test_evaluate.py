@@ -303,7 +303,7 @@ def test_the_readme_s_tables_come_from_what_was_kept(
         "|---|---|---|---|---|---|---|",
         "| MNIST | 98.7% (99.4%) | 1.5 (0.25) | 0.900 (0.950) | 0.800 (0.940) | 50 | 0.08 |",
         "",
-        "MNIST: Fréchet distance and, in brackets, accuracy of 2,000 pictures at guidance 1.5 in "
+        "MNIST: Fréchet distance and, in brackets, accuracy of 2,000 pictures at guidance 1.5, in "
         "float32; as many real ones measure 0.75.",
         "",
         "| Steps | NFE | DDIM | DPM-Solver++(2M) | NFE of Heun | Heun |",

@@ -16,7 +16,6 @@ __all__ = [
     "choose_dog",
     "choose_guidance",
     "choose_kind",
-    "choose_trip",
     "missing",
 ]
 
@@ -69,27 +68,23 @@ def choose_guidance() -> float:
     return scale
 
 
-def choose_trip() -> int:
-    """Draw the number of steps of the trip to noise and back."""
-    steps = widgets.stops("Steps (each way)", links.whole("trip", GIVEN_STEPS, 1, 100), _STEPS)
-    controls.complain("trip")
-    return steps
-
-
-def choose_dog() -> Dog:
-    """Draw the dog's controls; returns the dog."""
+def choose_dog() -> tuple[Dog, int]:
+    """Draw the dog's controls; returns the dog, and how many steps its trip has each way."""
     usual = Dog()
     wears = _flag("wears", "It wears a collar", usual.collar)
     left = _one_of("faces", "Faces", {"left": "Left", "right": "Right"}, "right") == "left"
     sits = _one_of("pose", "Pose", {"stands": "Stands", "sits": "Sits"}, "stands") == "sits"
-    ears = _one_of("ears", "Ears", {"hang": "Hanging ears", "points": "Pointed"}, "hang")
-    tail = _number("tail", "Tail (down to up)", usual.tail, _TAILS, "{:.0%}")
-    with st.popover("Size and coat", icon=":material/pets:"):
+    ears = _one_of("ears", "Ears", {"hang": "Ears hang", "points": "Ears up"}, "hang")
+    with st.popover("More", icon=":material/tune:", help="Its tail, size and coat; the solver"):
+        tail = _number("tail", "Tail (down to up)", usual.tail, _TAILS, "{:.0%}")
         size = _number("size", "Size (1 fills the picture)", usual.size, _SIZES, "{:g}")
         coat = _number("coat", "Coat (black 0, white 1)", usual.coat, _COATS, "{:g}")
         saddle = _flag("saddle", "A dark saddle", usual.spotted)
-    controls.complain("wears", "faces", "pose", "ears", "tail", "size", "coat", "saddle")
-    return Dog(left, sits, ears == "points", saddle, tail, size, coat, wears)
+        steps = widgets.stops(
+            "Steps of Heun's method (each way)", links.whole("trip", GIVEN_STEPS, 1, 100), _STEPS
+        )
+    controls.complain("wears", "faces", "pose", "ears", "tail", "size", "coat", "saddle", "trip")
+    return Dog(left, sits, ears == "points", saddle, tail, size, coat, wears), steps
 
 
 def _flag(key: str, label: str, default: bool) -> bool:

@@ -216,7 +216,7 @@ class Atlas {
     this.prompt = make("p", "atlas-prompt", {}, "Click the map to keep a picture here and compare.");
     this.pinned.node.append(this.unpin, this.prompt);
     this.rows = Object.fromEntries([
-      ["z", "z"], ["centre", "from the prior's centre"], ["ratio", "codes here"], ["near", "nearest test picture"],
+      ["z", "z"], ["centre", "|z|"], ["ratio", "codes here"], ["near", "nearest"],
     ].map(([key, label]) => [key, { label: make("dt", "", {}, label), value: make("dd", "") }]));
     this.list = make("dl", "atlas-list", {}, ...Object.values(this.rows).flatMap((r) => [r.label, r.value]));
     this.layers = make("div", "atlas-chips", { role: "group", "aria-label": "What the map shows" });
@@ -626,10 +626,10 @@ class Atlas {
     this.prompt.hidden = Boolean(this.pin);
     if (!this.chart.pixels) return;
     this.paintPicture(this.now, this.cursor);
-    this.now.caption.textContent = `g(z) at z = (${this.cursor.map((v) => signed(v)).join(", ")})`;
+    this.now.caption.textContent = "Decoded, g(z)";
     if (!this.pin) return;
     this.paintPicture(this.pinned, this.pin);
-    this.pinned.caption.textContent = `Pinned (${this.pin.map((v) => signed(v)).join(", ")})`;
+    this.pinned.caption.textContent = `At (${this.pin.map((v) => signed(v)).join(", ")})`;
   }
 
   paintPicture({ canvas }, code) {
@@ -649,7 +649,7 @@ class Atlas {
     rows.z.value.textContent = `(${cursor.map((v) => signed(v)).join(", ")})`;
     const beyond = 100 * Math.exp(-square / 2);
     const share = beyond >= 1 ? `${Math.round(beyond)}` : beyond >= 0.1 ? beyond.toFixed(1) : "under 0.1";
-    rows.centre.value.textContent = `${Math.sqrt(square).toFixed(2)} σ (${share} % of it is farther)`;
+    rows.centre.value.textContent = `${Math.sqrt(square).toFixed(2)}; ${share} % of the prior is farther out`;
     const log = chart.logDensity(cursor) + square / 2 + Math.log(2 * Math.PI);
     rows.ratio.value.textContent = log >= 0
       ? `${times(Math.exp(log))} times as many as the prior's`
@@ -657,7 +657,7 @@ class Atlas {
     const { label, distance } = chart.nearest(cursor);
     const dot = make("i", "atlas-dot");
     dot.style.setProperty("--atlas-class", this.palette.classes[label % this.palette.classes.length]);
-    rows.near.value.replaceChildren(dot, `${chart.names[label]}, ${distance.toFixed(2)} away`);
+    rows.near.value.replaceChildren(dot, `${chart.names[label]}, a test picture ${distance.toFixed(2)} away`);
     SAVED.set(this.id, { shown: this.shown, only: this.only, cursor: this.cursor });
   }
 
