@@ -174,6 +174,7 @@ def measure_contender(
         "train_macs": contender.train_macs,
         "histogram": [round(share, 5) for share in shares.tolist()],
     }
+    row["precision_of_products"] = config.precision
     if contender.level is not None:
         row["level"] = contender.level
     return {key: _rounded(v) if isinstance(v, float) else v for key, v in row.items()}
@@ -211,7 +212,6 @@ def compare(
     floor = reference.likeness(reference.train[:samples])
     entry: dict[str, Any] = {
         "samples": samples,
-        "precision": config.precision,
         "floor": {key: _rounded(value) for key, value in floor.items()},
         "rows": [],
         **{f"vae{latent}": _bits(name, latent) for latent in LATENTS},

@@ -19,7 +19,10 @@ section 2.4); the true divergence lies between the two answers.
 Latent diffusion puts a diffusion model m(z) of the codes in the place of the prior (Vahdat et al.
 2021; Rombach et al. 2022).  It is measured in the same unit, by its own likelihood:
 
-    KL(q(z) || m) = E_q[log q(z) - log m(z)].
+    KL(q(z) || p) - KL(q(z) || m) = E_q[log m(z) - log p(z)],
+
+which is by how much a code costs less under m, and is known in any dimension, for q(z) is not in
+it; and since no divergence is below 0, KL(q(z) || p) is at least as much.
 
     python -m diffviz.latents mnist fashion    # write the codes of the test sets, and the figures
 """
@@ -62,6 +65,7 @@ __all__ = [
     "Codes",
     "Distance",
     "Figures",
+    "Mended",
     "Surgery",
     "answers",
     "between_error",
@@ -72,7 +76,7 @@ __all__ = [
     "load_codes",
     "mass_levels",
     "measure",
-    "model_divergence",
+    "mended",
     "read_figures",
     "surgery",
     "write_codes",
@@ -270,30 +274,55 @@ def surgery(
     )
 
 
-def model_divergence(
+class Mended(NamedTuple):
+    """What a model of the codes is worth in the place of the prior, in nats.
+
+    Attributes:
+        divergence: KL(q || m); the higher figure is of the N pictures.
+        gain: E_q[log m - log p], by how much a code costs less: KL(q || p) is at least this.
+        error: the larger standard error of the two, from the finite number of draws.
+    """
+
+    divergence: Between
+    gain: float
+    error: float
+
+
+def mended(
     aggregate: Aggregate,
     model: Denoiser,
     schedule: Schedule,
     draws: int = _ASKED,
     generator: torch.Generator | None = None,
+    shift: Tensor | float = 0.0,
+    scale: Tensor | float = 1.0,
     steps: int = 64,
-) -> tuple[Between, float]:
-    """Return KL(q || m) in nats and its standard error; m is what the model's ODE makes of noise.
+) -> Mended:
+    """Measure a diffusion model of standardised codes u = (z - shift) / scale as a prior of z.
+
+    m(z) is the density of what the model's ODE makes of noise.  The gain needs no density of q, so
+    it is exact but for the draws, in any dimension; the divergence is bounded as in ``surgery``.
 
     Args:
-        aggregate: of the codes in the model's units.
-        model: a denoiser of codes that autograd can follow.
+        aggregate: of the codes z.
+        model: a denoiser of standardised codes that autograd can follow.
         schedule: its path.
         draws: how many codes are asked about, at least 2.
         generator: of the draws.
+        shift: (L,) or one number for all.
+        scale: the same, above 0.
         steps: of the ODE, see ``likelihood``.
     """
     z, index = aggregate.sample(draws, generator)
-    parts = [likelihood(model, schedule, part, steps).nats for part in torch.split(z.float(), 250)]
-    log_m = -torch.cat(parts).double()
+    u = ((z - shift) / scale).float()
+    parts = [likelihood(model, schedule, part, steps).nats for part in torch.split(u, 250)]
+    size = torch.as_tensor(scale, dtype=torch.float64).expand(z.shape[1])
+    log_m = -torch.cat(parts).double() - size.log().sum()
+    log_p = -(z**2).sum(1) / 2 - z.shape[1] / 2 * math.log(2 * math.pi)
     high, low = (aggregate.log_prob(z, without) - log_m for without in (None, index))
-    error = max(float(each.std()) for each in (high, low)) / math.sqrt(draws)
-    return Between(float(low.mean()), float(high.mean())), error
+    gain = log_m - log_p
+    error = max(float(each.std()) for each in (high, gain)) / math.sqrt(draws)
+    return Mended(Between(float(low.mean()), float(high.mean())), float(gain.mean()), error)
 
 
 def mass_levels(density: Tensor, masses: Sequence[float] = MASSES) -> list[float]:
@@ -534,8 +563,7 @@ class Figures:
         pictures: how many.
         draws: codes in each of the sets whose distances were measured.
         surgery: the divergence from the prior and its parts.
-        model: KL(q || m) of the diffusion model, in nats.
-        model_error: its standard error.
+        model: what the diffusion model is worth in the place of the prior.
         prior: how far draws of the prior are from the aggregate posterior.
         diffusion: how far draws of the diffusion model are.
         floor: how far a second set of its own draws is.
@@ -544,8 +572,7 @@ class Figures:
     pictures: int
     draws: int
     surgery: Surgery
-    model: Between
-    model_error: float
+    model: Mended
     prior: Distance
     diffusion: Distance
     floor: Distance
@@ -566,8 +593,8 @@ def measure(
     generator = torch.Generator().manual_seed(0)
     aggregate = codes.aggregate
     parts = surgery(aggregate, generator=generator)
-    standard = aggregate.moved(coder.code_mean.double(), coder.code_std.double())
-    divergence, error = model_divergence(standard, model, model.schedule, asked, generator)
+    units = coder.code_mean.double(), coder.code_std.double()
+    worth = mended(aggregate, model, model.schedule, asked, generator, *units)
     real = aggregate.sample(draws, generator)[0].float()
     sets = {
         "prior": torch.randn(real.shape, generator=generator),
@@ -578,7 +605,7 @@ def measure(
         key: Distance(float(sliced_wasserstein(z, real)), float(energy_distance(z, real)))
         for key, z in sets.items()
     }
-    return Figures(len(aggregate), draws, parts, divergence, error, **far)
+    return Figures(len(aggregate), draws, parts, worth, **far)
 
 
 def read_figures(place: Path = KEPT) -> dict[str, dict[int, Figures]]:
@@ -600,16 +627,16 @@ def read_figures(place: Path = KEPT) -> dict[str, dict[int, Figures]]:
 
 def _figures(raw: Mapping[str, Any]) -> Figures:
     parts = raw["surgery"]
-    information, prior, model = (
-        Between(*map(float, each)) for each in (parts["information"], parts["prior"], raw["model"])
+    divergence, gain, spread = raw["model"]
+    information, prior, miss = (
+        Between(*map(float, each)) for each in (parts["information"], parts["prior"], divergence)
     )
     rate, error, ceiling = (float(parts[key]) for key in ("rate", "error", "ceiling"))
     return Figures(
         int(raw["pictures"]),
         int(raw["draws"]),
         Surgery(rate, information, prior, error, ceiling),
-        model,
-        float(raw["model_error"]),
+        Mended(miss, float(gain), float(spread)),
         **{key: Distance(*map(float, raw[key])) for key in ("prior", "diffusion", "floor")},
     )
 

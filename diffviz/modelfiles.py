@@ -36,7 +36,7 @@ def save_module(stem: Path, module: nn.Module, card: Mapping[str, Any]) -> None:
     Raises:
         ValueError: if a weight has no finite value in half precision.
     """
-    halves = {key: value.half() for key, value in module.state_dict().items()}
+    halves = {key: value.half().contiguous() for key, value in module.state_dict().items()}
     if not all(bool(value.isfinite().all()) for value in halves.values()):
         raise ValueError("a weight is no finite number in half precision, so nothing was written")
     weights = safetensors.torch.save(halves)

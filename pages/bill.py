@@ -46,7 +46,7 @@ def show(bill: Bill) -> None:
                 height=HEIGHT,
             )
     st.html(table_html(found, colors))
-    st.caption(
+    st.markdown(
         f"{found.samples:,} pictures of each, measured on {links.plain(bill.machine)}. Filled "
         "marks are generators by themselves, open ones are joined with diffusion (dotted line). "
         "Precision, recall and distance are of the features of the classifier."

@@ -155,7 +155,7 @@ def test_pictures_are_what_was_asked_for(name: str) -> None:
 def test_the_classifier_is_as_good_as_its_card_says(name: str) -> None:
     figures = classifier_card(name)["metrics"]
     assert isinstance(figures, dict)
-    assert figures["accuracy"] >= {"mnist": 0.99, "fashion": 0.90}[name]
+    assert figures["accuracy"] >= {"mnist": 0.99, "fashion": 0.91}[name]
     assert figures["test_images"] >= 5000
     if name in IMAGE_INFO:  # real pictures of this set ship
         images, labels = labelled_images(name, 1000, 0)

@@ -98,7 +98,7 @@ def about_costs(found: SetBill) -> str:
     )
     kept = front(found.rows)
     if len(kept) > 2:
-        names = ", ".join(row.title for row in kept)
+        names = "; ".join(row.title for row in kept)
         words += f" Nothing here is both faster and better than these: {names}."
     return words
 

@@ -1,12 +1,11 @@
 """How the generators were trained, played again: the same noise decoded along training.
 
-The losses are those that were recorded.  A VAE's are the two parts of its bound, here in bits; a
-GAN's belong to two players, each measured against the other.
+The losses are those that were recorded.  A VAE's are the two parts of its bound in nats; a GAN's
+belong to two players, each measured against the other.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from zipfile import BadZipFile
@@ -31,8 +30,6 @@ TRAINED: dict[str, str] = {
 """The trainings that were recorded."""
 
 _COMMANDS = {"vae2": "vaes {}-2", "vae16": "vaes {}-16", "gan": "gans {}"}
-_PIXELS = 28 * 28
-_STEP = 2 / 255  # between two values of a pixel
 _UNDECIDED = 2.0  # the hinge loss of a critic that answers 0 to all
 
 Floats = NDArray[np.float64]
@@ -123,17 +120,16 @@ def _replayed(history: History, name: str, kind: str) -> Replay:
 
 
 def _curves(history: History) -> dict[str, Floats]:
-    """(R,) each, by name: a VAE's parts in bits, a GAN's losses as they are."""
+    """(R,) each, by name: a VAE's parts in nats, a GAN's losses as they are."""
     columns = {key: history.losses[:, k].astype(np.float64) for k, key in enumerate(history.names)}
     if "kl" not in columns:
         return {
             "Critic's loss": columns["critic"],
             "Forger's loss": columns["forger"],
         }
-    nats = -columns["reconstruction"] / _PIXELS - math.log(_STEP)
     return {
-        "Reconstruction (bits a pixel)": nats / math.log(2),
-        "Code: KL to the prior (bits)": columns["kl"] / math.log(2),
+        "Reconstruction (nats)": -columns["reconstruction"],
+        "Code: KL to the prior (nats)": columns["kl"],
     }
 
 
@@ -198,6 +194,7 @@ def about_training(kind: str, made: Replay) -> str:
         )
     return (
         f"**The bound has two parts that pull against each other** ({told}). The reconstruction "
-        "falls as the decoder learns; the code carries more bits as the encoder finds that they "
-        "pay. What the code does not say stays a blur: the mean of all that it could stand for."
+        "falls as the decoder learns, below 0 too, for it is the negative logarithm of a density; "
+        "the code carries more as the encoder finds that it pays. What the code does not say stays "
+        "a blur: the mean of all that it could stand for."
     )

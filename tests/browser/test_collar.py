@@ -1,0 +1,160 @@
+"""The page of the dog with a collar in a real browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import expect
+
+PATIENCE = 30_000.0  # milliseconds: machines that test are slow at times
+READY = '.dvz[data-ready="true"]'
+QUICK = {"steps": 8}
+
+
+def visit(page: Any, url: str, wait_idle: Any, **query: object) -> None:
+    page.goto(f"{url}/collar?{urlencode({**QUICK, **query})}")
+    expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
+    wait_idle(page)
+
+
+def fine(page: Any, serve: Any) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.errors == []
+    assert "Traceback" not in serve.log("app.py")
+
+
+def until(page: Any, frame: int) -> None:
+    page.wait_for_function(
+        f"(e) => e.__diffviz.frame === {frame}",
+        arg=page.locator(".dvz").element_handle(),
+        timeout=2 * PATIENCE,
+    )
+
+
+def test_three_rows_of_dogs_are_played_scrubbed_and_kept_in_the_address(
+    page: Any, new_page: Any, app_url: str, serve: Any, wait_idle: Any
+) -> None:
+    visit(page, app_url, wait_idle)
+    main = page.get_by_test_id("stMain")
+    for words in ("no collar", "left open", "collar"):
+        expect(page.locator(".dvz").get_by_text(f"Asked: {words}", exact=True)).to_be_visible()
+    expect(main.get_by_text(re.compile(r"Asked for a collar, \d of 8 dogs"))).to_be_visible()
+    expect(main.get_by_text(re.compile("Measured on 2,000 dogs"))).to_be_visible()
+    expect(main.locator(".dv-dogs img")).to_have_count(4 * 8)
+    box = page.locator(".dvz").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 900, "dogs and scrubber are in sight"
+
+    page.locator(".dvz").press("Home")
+    until(page, 0)
+    page.keyboard.press("Space")
+    until(page, 8)
+    page.locator(".dvz").press("Home")
+    until(page, 0)
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    until(page, 3)
+    page.locator(".dvz-thumb").nth(1).click()
+    expect(page).to_have_url(re.compile(r"[?&]follow=1\b"), timeout=2 * PATIENCE)
+    wait_idle(page)
+    fine(page, serve)
+
+    other = new_page()
+    other.goto(page.url)
+    expect(other.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
+    wait_idle(other)
+    until(other, 3)
+
+
+def test_guidance_is_switched_off_and_the_rows_become_one(
+    page: Any, app_url: str, serve: Any, wait_idle: Any
+) -> None:
+    visit(page, app_url, wait_idle)
+    handle = page.get_by_role("slider", name=re.compile("Guidance scale"))
+    handle.focus()
+    handle.press("Home")
+    expect(page).to_have_url(re.compile(r"[?&]guidance=0\b"), timeout=2 * PATIENCE)
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_text(re.compile("the three rows are one"))).to_be_visible(
+        timeout=2 * PATIENCE
+    )
+    wait_idle(page)
+    rows = main.locator(".dv-dogs")
+    sources = [rows.nth(k).locator("img").first.get_attribute("src") for k in range(3)]
+    assert sources[0] == sources[1] == sources[2]
+    fine(page, serve)
+
+
+def test_a_given_dog_gets_a_collar_and_loses_it(
+    page: Any, new_page: Any, app_url: str, serve: Any, wait_idle: Any
+) -> None:
+    visit(page, app_url, wait_idle, trip=10)
+    page.get_by_test_id("stButtonGroup").get_by_text("A given dog", exact=True).click()
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_text("The collar is put on")).to_be_visible(timeout=2 * PATIENCE)
+    expect(main.locator(".dv-trip figure")).to_have_count(5)
+    wait_idle(page)
+    before = main.get_by_alt_text("given", exact=True).get_attribute("src")
+
+    main.get_by_text("It wears a collar", exact=True).click()
+    expect(page).to_have_url(re.compile(r"[?&]wears=1\b"), timeout=2 * PATIENCE)
+    expect(main.get_by_text("The collar is taken off")).to_be_visible(timeout=2 * PATIENCE)
+    page.get_by_test_id("stButtonGroup").get_by_text("Sits", exact=True).click()
+    expect(page).to_have_url(re.compile(r"[?&]pose=sits\b"), timeout=2 * PATIENCE)
+    wait_idle(page)
+    assert main.get_by_alt_text("given", exact=True).get_attribute("src") != before
+    fine(page, serve)
+
+    other = new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("The collar is taken off")).to_be_visible(timeout=2 * PATIENCE)
+    wait_idle(other)
+    assert other.url == page.url
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ({"dogs": "cats"}, "is not one of noise, given"),
+        ({"guidance": "much"}, "is not a finite number"),
+        ({"guidance": 99}, "is above 8, the largest allowed"),
+        ({"dogs": "given", "pose": "lies"}, "is not one of stands, sits"),
+        ({"dogs": "given", "tail": 7}, "is above 1, the largest allowed"),
+        ({"dogs": "given", "trip": 0}, "is below 1, the smallest allowed"),
+    ],
+)
+def test_what_a_link_cannot_have_is_told(
+    page: Any, app_url: str, serve: Any, wait_idle: Any, query: dict[str, object], told: str
+) -> None:
+    visit(page, app_url, wait_idle, **query)
+    expect(page.get_by_test_id("stAlert").get_by_text(re.compile(told))).to_be_visible()
+    fine(page, serve)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("dogs", ["noise", "given"])
+def test_it_fits_in_both_sizes_and_themes(
+    new_page: Any,
+    app_url: str,
+    serve: Any,
+    wait_idle: Any,
+    tmp_path: Path,
+    width: int,
+    height: int,
+    scheme: str,
+    dogs: str,
+) -> None:
+    page = new_page(width=width, height=height, color_scheme=scheme)
+    visit(page, app_url, wait_idle, dogs=dogs, trip=5)
+    stage = page.locator(".dvz-stage").bounding_box()
+    assert stage is not None
+    assert stage["y"] + 200 < height, "the dogs are in sight"
+    page.screenshot(path=tmp_path / f"collar-{dogs}-{width}-{scheme}.png", full_page=True)
+    expect(page.get_by_text("Worth trying")).to_be_attached()
+    fine(page, serve)
