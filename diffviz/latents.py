@@ -90,7 +90,7 @@ MASSES = (1 - math.exp(-1 / 2), 1 - math.exp(-2))
 
 _CHUNK = 4_000_000  # pairs of a place and a code worked on at once
 _DRAWS = 4000  # codes that expectations are taken over
-_ASKED = 1000  # of them, those whose likelihood under the diffusion model is worked out
+_ASKED = 500  # codes whose likelihood under the diffusion model is worked out, more in the plane
 _SETS = 5000  # codes of a set whose distance to another is measured
 _STEPS = 40
 _LONGEST = 200_000  # codes in a file
@@ -296,7 +296,7 @@ def mended(
     generator: torch.Generator | None = None,
     shift: Tensor | float = 0.0,
     scale: Tensor | float = 1.0,
-    steps: int = 64,
+    steps: int = 32,
 ) -> Mended:
     """Measure a diffusion model of standardised codes u = (z - shift) / scale as a prior of z.
 
@@ -577,9 +577,25 @@ class Figures:
     diffusion: Distance
     floor: Distance
 
+    @property
+    def own_miss(self) -> Between:
+        """KL(q || p): at least what the diffusion model gains, and never below 0."""
+        prior = self.surgery.prior
+        return Between(max(prior.low, self.model.gain, 0.0), prior.high)
+
+    @property
+    def model_miss(self) -> Between:
+        """KL(q || m), never below 0."""
+        return Between(max(self.model.divergence.low, 0.0), self.model.divergence.high)
+
+    @property
+    def information(self) -> Between:
+        """What a code tells of its picture: the rate less the mismatch."""
+        return Between(self.surgery.information.low, self.surgery.rate - self.own_miss.low)
+
 
 def measure(
-    coder: VAE, model: Network, codes: Codes, draws: int = _SETS, asked: int = _ASKED
+    coder: VAE, model: Network, codes: Codes, draws: int = _SETS, asked: int | None = None
 ) -> Figures:
     """Measure how far the prior and the diffusion model are from the aggregate posterior.
 
@@ -588,8 +604,9 @@ def measure(
         model: its latent diffusion model.
         codes: of pictures that neither was trained on.
         draws: codes in a set whose distance is measured.
-        asked: codes whose likelihood is worked out.
+        asked: codes whose likelihood is worked out; as many as take some minutes where not given.
     """
+    asked = asked or _ASKED * 16 // coder.config.latent
     generator = torch.Generator().manual_seed(0)
     aggregate = codes.aggregate
     parts = surgery(aggregate, generator=generator)

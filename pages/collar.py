@@ -56,6 +56,7 @@ def given(guidance: float) -> None:
     right.markdown(collar_words.about_given(run, made))
     played(trip, made.buffer, made.frames, 1, "collar_given", _TRIP_HEIGHT)
     st.markdown(collar_words.about_trip(run, made))
+    st.markdown(collar_words.about_given_measured(kept_figures()))
     links.sync()
 
 

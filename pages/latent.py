@@ -67,7 +67,7 @@ def show_flow(name: str) -> None:
 @st.fragment
 def show_priors(name: str) -> None:
     """Draw pictures of both priors of a VAE with 16 numbers, and how good they are."""
-    pictures, words, below = st.container(), st.container(), st.container()
+    pictures, below, words = st.container(), st.container(), st.container()
     with below, controls.bar():
         seed = controls.choose_seed()
         controls.complain("seed")

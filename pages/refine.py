@@ -79,9 +79,9 @@ if not generate_controls.missing():
 theme.questions(
     [
         (
-            "A little noise: does the blur go, and does each digit stay itself?",
+            "More noise: sharper, but is each picture still itself?",
             "refine",
-            {"level": 0.24},
+            {"level": 0.64},
         ),
         ("A GAN is sharp already: is there anything to mend?", "refine", {"source": "gan"}),
         (

@@ -16,6 +16,7 @@ from diffviz.ui.theme import Palette
 
 __all__ = [
     "about_given",
+    "about_given_measured",
     "about_measured",
     "about_rows",
     "about_trip",
@@ -153,6 +154,20 @@ def about_trip(run: GivenRun, made: Changed) -> str:
     return (
         f"{words} It is fainter because a drawing is clean: where dogs never vary there is no "
         "grain in it that the ODE could spread."
+    )
+
+
+def about_given_measured(kept: dict[str, Any]) -> str:
+    """The figures of given dogs, of ``dogs_report.kept_figures``."""
+    if not kept:
+        return about_measured(kept)
+    f, s = kept["figures"], kept["settings"]
+    return (
+        f"**Measured on {s['given']:,} given dogs at w = {s['guidance']:g}:** a collar is put on "
+        f"{f['given_with']:.1%} of those without and taken off {f['given_without']:.1%} of those "
+        f"with one. Near the neck a pixel changes by {f['given_neck']:.2f}, elsewhere by "
+        f"{f['given_rest']:.3f}; told the same, the dogs come back {f['given_back']:.3f} from "
+        "themselves."
     )
 
 

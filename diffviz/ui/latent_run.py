@@ -66,6 +66,7 @@ __all__ = [
     "map_of",
     "priors",
     "ready",
+    "smoothing",
     "trouble",
 ]
 
@@ -75,9 +76,11 @@ COUNT, SHOWN = 800, 16
 FLOW_LIMITS = (-3.2, 3.2)
 """Of the plane in which codes flow, in units of their own spread."""
 
-_SIDE = 56  # decoded codes along an axis of the map
+_SIDE = 60  # decoded codes along an axis of the map
 _CELLS = 121  # places along it at which the density is known
 _NEAREST, _FARTHEST = 3.0, 8.0  # between which the map ends
+_HELD = 0.98  # of the codes are on it
+_SMOOTHED = 0.15  # std at which the density behind the flow stays smooth, in units of the spread
 _RESOLUTION = 56
 _PULLED = 3000  # codes whose density is drawn behind the flow
 _DRAWN = 700  # of them, those drawn as points
@@ -130,6 +133,7 @@ class MapView:
         error: how far the pictures between the grid's codes are from decoded ones, a root mean
             square in units of [-1, 1].
         spread: standard deviation of q(z | x) in each direction, the median over pictures.
+        smoothed: standard deviation by which the density on it is smoothed.
     """
 
     packed: dict[str, Any]
@@ -137,11 +141,12 @@ class MapView:
     beyond: int
     error: float
     spread: float
+    smoothed: float
 
 
 def limits_of(codes: Codes) -> tuple[float, float]:
     """The ends of a map that holds nearly all codes and the prior."""
-    reach = float(codes.mean.abs().amax(1).quantile(0.998)) + 0.2
+    reach = float(codes.mean.abs().amax(1).quantile(_HELD)) + 0.2
     end = math.ceil(2 * min(max(reach, _NEAREST), _FARTHEST)) / 2
     return -end, end
 
@@ -159,11 +164,12 @@ def map_of(name: str, _watch: Watch = ignore) -> MapView:
     grid = decoded_grid(coder, limits, _SIDE)
     _watch(0.8)
     axis = torch.linspace(*limits, _CELLS)
-    density = codes.aggregate.density_on_grid(axis, axis)
-    inside = codes.mean.clamp(*limits)
+    smoothed = smoothing(codes)
+    density = codes.aggregate.marginal(1.0, smoothed).density_on_grid(axis, axis)
+    inside = (codes.mean.abs() <= limits[1]).all(1)
     chart = Chart(
-        inside.numpy(),
-        codes.labels.numpy(),
+        codes.mean[inside].numpy(),
+        codes.labels[inside].numpy(),
         PICTURE_SETS[name].classes,
         limits,
         grid.numpy(),
@@ -171,13 +177,21 @@ def map_of(name: str, _watch: Watch = ignore) -> MapView:
         mass_levels(density),
         MASSES,
     )
+    some = codes.mean[inside][:: max(int(inside.sum()) // 300, 1)]
     return MapView(
         payload(chart),
-        len(codes.mean),
-        int((codes.mean != inside).any(1).sum()),
-        between_error(coder, grid, limits, inside[:: max(len(inside) // 300, 1)]),
+        len(inside),
+        int((~inside).sum()),
+        between_error(coder, grid, limits, some),
         float(codes.std.median()),
+        smoothed,
     )
+
+
+def smoothing(codes: Codes) -> float:
+    """The std by which a density of so many codes is smoothed to be drawn: half of Scott's rule."""
+    spread = float(codes.mean.std(0).mean())
+    return float(spread * len(codes.mean) ** (-1 / 6) / 2)
 
 
 # Codes that flow --------------------------------------------------------------------------------
@@ -356,7 +370,7 @@ def _density(aggregate: Aggregate, schedule: Schedule, t: Tensor) -> NDArray[np.
     frames = []
     for time, c in zip(t.tolist(), unit.tolist(), strict=True):
         alpha, sigma = schedule.at(time)
-        noised = few.marginal(c * alpha, max(c * sigma, cell / 2))
+        noised = few.marginal(c * alpha, max(c * sigma, _SMOOTHED))
         frames.append(noised.density_on_grid(axis, axis))
     return torch.stack(frames).numpy()
 

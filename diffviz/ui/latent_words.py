@@ -39,7 +39,7 @@ _ROWS = {
     "diffusion": "Diffusion of the pixels themselves",
 }
 _MEASURE = "`DIFFVIZ_DATA=folder python -m diffviz.latents {name}`"
-_CLOSE = 0.1  # nats between the ends of a divergence that is known
+_CLOSE = 1.0  # nats between the ends of a divergence that is known
 _RATIO = 1.1  # below which two Frechet distances are called alike
 
 
@@ -47,14 +47,15 @@ def nats(value: float | Between) -> str:
     """A divergence in words: one number where both ends of what is known say the same."""
     if not isinstance(value, Between):
         return f"{value:.2f} nats"
-    low, high = (f"{max(v, 0):.2f}" for v in value)
-    return f"{low} nats" if low == high else f"{low} to {high} nats"
+    low, high = (f"{v:.2f}" for v in value)
+    if low == high:
+        return f"{low} nats"
+    return f"at most {high} nats" if low == "0.00" else f"{low} to {high} nats"
 
 
 def _known(figures: Figures) -> bool:
-    """Whether the divergences are known closely: in few dimensions."""
-    prior, model = figures.surgery.prior, figures.model.divergence
-    return prior.high - prior.low < _CLOSE and model.high - model.low < _CLOSE
+    """Whether the divergence from the prior is known closely: in few dimensions."""
+    return figures.own_miss.high - figures.own_miss.low < _CLOSE
 
 
 def _cost(figures: Figures) -> str:
@@ -68,14 +69,16 @@ def _cost(figures: Figures) -> str:
 
 def about_map(name: str, view: MapView) -> str:
     """What the map shows, and how exact it is."""
-    beyond = f" {view.beyond:,} of them lie beyond its edge." if view.beyond else ""
+    beyond = f"; {view.beyond:,} more lie beyond its edge" if view.beyond else ""
+    shown = view.pictures - view.beyond
     return (
         f"**Every dot is a test {PICTURE_SETS[name].one}, at the two numbers that the encoder "
-        f"makes of it** ({view.pictures:,}, which no model has seen).{beyond} Blue lines hold 39 % "
-        "and 86 % of the codes, the dashed circles as much of the prior that samples come from: a "
-        "VAE would be sampled well if they agreed. Codes are clouds too: half of them are narrower "
-        f"than {view.spread:.2f}. Between decoded codes the picture is mixed from the nearest "
-        f"four, {view.error:.3f} from the decoded one (RMS in units of [-1, 1])."
+        f"makes of it** ({shown:,}, which no model has seen{beyond}). Blue lines, smoothed by "
+        f"{view.smoothed:.2f}, hold 39 % and 86 % of the codes, the dashed circles as much of the "
+        "prior that samples come from: a VAE would be sampled well if they agreed. A code is a "
+        f"small cloud itself, of standard deviation {view.spread:.2f} (the median). Between "
+        f"decoded codes the picture is mixed from the nearest four, {view.error:.2f} from the "
+        "decoded one (RMS in units of [-1, 1])."
     )
 
 
@@ -86,11 +89,17 @@ def about_mismatch(name: str, figures: Figures | None) -> str:
             "The mismatch of prior and encoder has not been measured for these files. Measure it "
             f"with {_MEASURE.format(name=name)}."
         )
-    parts = figures.surgery
+    rate, worth = figures.surgery.rate, figures.model
+    bounds = (
+        ""
+        if nats(figures.own_miss).count(".") == 1
+        else f" ({figures.pictures:,} pictures tell it only between two bounds)"
+    )
     return (
-        f"**The prior misses the encoder's codes by {nats(parts.prior)}:** KL(q(z) ‖ N(0, I)). The "
-        f"diffusion model of the codes misses them by **{nats(figures.model.divergence)}**. Of the "
-        f"{nats(parts.rate)} that the VAE pays for a code, {nats(parts.information)} tell of the "
+        f"**The prior misses the encoder's codes by {nats(figures.own_miss)}**, KL(q(z) ‖ N(0, I))"
+        f"{bounds}. A diffusion model in its place makes a code **{worth.gain:.2f} nats cheaper** "
+        f"(± {worth.error:.2f}) and misses them by **{nats(figures.model_miss)}**. Of the "
+        f"{nats(rate)} that the VAE pays for a code, {nats(figures.information)} tell of the "
         "picture; the rest is that mismatch (Hoffman and Johnson 2016). By sliced Wasserstein "
         f"distance: prior {figures.prior.sliced_wasserstein:.2f}, diffusion "
         f"{figures.diffusion.sliced_wasserstein:.2f}, two draws of the codes themselves "
@@ -110,7 +119,7 @@ def about_claim(figures: Figures | None) -> str:
         return f"{plain}that mismatch is what diffusion in its space is there to mend."
     gain, error = figures.model.gain, figures.model.error
     if gain > 3 * error:
-        gap = f"{nats(figures.surgery.prior)} before, {nats(figures.model.divergence)} after"
+        gap = f"{nats(figures.own_miss)} before, {nats(figures.model_miss)} after"
         return f"{plain}diffusion in that space mends the mismatch: {gap}."
     return f"{plain}here diffusion in that space does not come closer: it gains {gain:.2f} nats."
 
@@ -129,7 +138,7 @@ def about_flow(run: LatentRun, made: Flowing) -> str:
     return (
         f"**From N(0, I), {made.start:.2f} from the encoder's codes, to {made.end:.2f}; a second "
         f"draw of those codes comes within {made.floor:.2f}** (sliced Wasserstein distance, in "
-        "units of their spread: u = (z - mean) / std). Behind the dots is the exact density of the "
+        "units of their spread: u = (z - mean) / std). Behind the dots is the density of the "
         f"encoder's codes at the same noise. {told} {run.count:,} codes of 2 numbers took "
         f"{calls} of a small network and **{time_words(made.seconds)}**; only the decoder sees "
         "pixels. Click a small picture or a dot nearby to follow it."
@@ -174,9 +183,9 @@ def _row(raw: Mapping[str, Any]) -> Row:
 def about_priors(name: str, latent: int, figures: Figures | None) -> str:
     """What the two rows of pictures are, and how far each prior is from the codes."""
     say = (
-        f"**Two priors, one decoder.** Both rows are drawn now from a VAE with codes of {latent} "
-        "numbers: above, codes from its own prior N(0, I); below, codes from a diffusion model of "
-        "what its encoder makes."
+        f"**Two priors, one decoder.** Both sets are drawn now from a VAE with codes of {latent} "
+        "numbers: one from its own prior N(0, I), the other from a diffusion model of the codes "
+        "that its encoder makes."
     )
     if figures is None:
         return f"{say} How far each is from the codes has not been measured for these files."
@@ -187,8 +196,8 @@ def about_priors(name: str, latent: int, figures: Figures | None) -> str:
     )
     if _known(figures):
         return (
-            f"{say} The own prior misses the encoder's codes by {nats(figures.surgery.prior)}, "
-            f"diffusion by {nats(figures.model.divergence)}. {far}"
+            f"{say} The own prior misses the encoder's codes by {nats(figures.own_miss)}, "
+            f"diffusion by {nats(figures.model_miss)}. {far}"
         )
     return (
         f"{say} **A test picture's code costs {_cost(figures)}.** So the own prior misses the "
@@ -209,7 +218,7 @@ def answer(rows: Mapping[str, Row], name: str) -> str:
         )
     ratio = own.frechet / max(mended.frechet, 1e-9)
     figures = (
-        f"the Fréchet distance goes from {own.frechet:.1f} to {mended.frechet:.1f}, precision from "
+        f"the Fréchet distance goes from {own.frechet:.2f} to {mended.frechet:.2f}, precision from "
         f"{own.precision:.0%} to {mended.precision:.0%}, recall from {own.recall:.0%} to "
         f"{mended.recall:.0%}"
     )
@@ -225,7 +234,7 @@ def answer(rows: Mapping[str, Row], name: str) -> str:
     nearer = "still nearer to the real ones" if pixels.frechet < mended.frechet else "no nearer"
     return (
         f"{verdict} The decoder is the same and stays blurry; diffusion of the pixels themselves "
-        f"is {nearer}, at {pixels.frechet:.1f}."
+        f"is {nearer}, at {pixels.frechet:.2f}."
     )
 
 
@@ -234,7 +243,7 @@ def table(rows: Mapping[str, Row], samples: int) -> str:
     head = "| | Fréchet distance | precision | recall |\n|---|---:|---:|---:|\n"
     named = {**_ROWS, "floor": f"Real pictures, {samples:,} as the samples"}
     body = "".join(
-        f"| {words} | {rows[key].frechet:.1f} | {rows[key].precision:.0%} | "
+        f"| {words} | {rows[key].frechet:.2f} | {rows[key].precision:.0%} | "
         f"{rows[key].recall:.0%} |\n"
         for key, words in named.items()
         if key in rows

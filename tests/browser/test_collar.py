@@ -75,6 +75,8 @@ def test_guidance_is_switched_off_and_the_rows_become_one(
     page: Any, app_url: str, serve: Any, wait_idle: Any
 ) -> None:
     visit(page, app_url, wait_idle)
+    expect(page).to_have_url(re.compile(r"[?&]step=8\b"), timeout=2 * PATIENCE)  # it has played
+    wait_idle(page)
     handle = page.get_by_role("slider", name=re.compile("Guidance scale"))
     handle.focus()
     handle.press("Home")

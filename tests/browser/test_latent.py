@@ -16,7 +16,7 @@ PLAYER = '.dvz[data-ready="true"]'
 
 def visit(page: Any, url: str, ready: str, wait_idle: Any, **query: object) -> None:
     page.goto(f"{url}/latent?{urlencode(query)}")
-    expect(page.locator(ready)).to_be_visible(timeout=3 * PATIENCE)
+    expect(page.locator(ready)).to_be_visible(timeout=4 * PATIENCE)
     wait_idle(page)
 
 
@@ -107,7 +107,7 @@ def test_a_pinned_code_is_a_link(
 
     other = new_page(width=1024, height=768, color_scheme="dark")
     other.goto(page.url)
-    expect(other.locator(MAP)).to_be_visible(timeout=3 * PATIENCE)
+    expect(other.locator(MAP)).to_be_visible(timeout=4 * PATIENCE)
     wait_idle(other)
     assert other.locator(".atlas").evaluate("(e) => e.__atlas.pin") == pin
     assert pixels(other, "pinned") == kept
@@ -179,7 +179,7 @@ def test_both_priors_are_drawn_anew(
     page = new_page(width=1024, height=768, color_scheme="dark")
     rows = page.get_by_alt_text(re.compile("^Pictures: "))
     page.goto(f"{app_url}/latent?show=priors")
-    expect(rows).to_have_count(2, timeout=3 * PATIENCE)
+    expect(rows).to_have_count(2, timeout=4 * PATIENCE)
     wait_idle(page)
     before = [rows.nth(k).get_attribute("src") for k in range(2)]
     assert before[0] != before[1]

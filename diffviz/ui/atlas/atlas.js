@@ -440,8 +440,8 @@ class Atlas {
     if (shown.pictures && this.chart.pixels) this.paintTiles(g);
     else this.paintGrid(g);
     if (shown.codes) this.paintCodes(g);
-    if (shown.prior) this.paintPrior(g);
     if (shown.contours) this.paintContours(g);
+    if (shown.prior) this.paintPrior(g);
     g.restore();
     g.strokeStyle = palette.muted;
     g.lineWidth = 1;
@@ -512,7 +512,7 @@ class Atlas {
 
   paintCodes(g) {
     const { chart, palette, only } = this;
-    const size = clamp(2400 / Math.sqrt(chart.count) / 8, 2, 4);
+    const size = clamp(200 / Math.sqrt(chart.count), 2, 4);
     const passes = only === null ? [[null, this.shown.pictures ? 0.75 : 0.6]] : [["others", 0.12], [only, 0.9]];
     for (const [which, alpha] of passes) {
       g.globalAlpha = alpha;
