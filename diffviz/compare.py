@@ -6,7 +6,8 @@
 Each contender (see ``bill``) draws the same number of pictures, which the classifier of the set
 looks at as ``evaluate`` describes.  Those that can be asked for a class are asked for each as
 often; VAEs cannot, so their shares of the classes are their own.  The diffusion model is guided,
-as its card says; refinement is not (see ``refine``), at the level that its curve found best.
+as its card says; refinement is not (see ``refine``), and takes the best level of its curve at which
+samples still keep their class (``Curve.faithful``), or the lowest where none is better than 0.
 
 What a picture costs:
 
@@ -113,7 +114,7 @@ class _Cost:
 def contenders(name: str) -> dict[str, Contender]:
     """Return all ways to make pictures of a set, in the order of ``bill.TITLES``.
 
-    A refined one is left out while ``refine`` has not found its best level.
+    A refined one is left out while ``refine`` has not measured its curve.
 
     Args:
         name: one of ``SOURCES``.
@@ -130,7 +131,8 @@ def contenders(name: str) -> dict[str, Contender]:
         measured = refine.stored(name, kind)
         if measured is not None:
             source = next(contender for contender in found if contender.key == kind)
-            found.append(_refined(name, source, kind, measured.curve.best, cost))
+            level = measured.curve.faithful or measured.curve.levels[1]
+            found.append(_refined(name, source, kind, level, cost))
     by_key = {contender.key: contender for contender in found}
     return {key: by_key[key] for key in bill.TITLES if key in by_key}
 
@@ -434,7 +436,6 @@ def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
         asked: its arguments: samples, precision, threads, data, write, contenders.
         names: of the sets.
     """
-    kept = _kept() if bill.KEPT.is_file() else {}
     found: dict[str, Any] = {}
     for name in names:
         config = replace(DEFAULT, precision=asked.precision)
@@ -449,8 +450,7 @@ def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
         for entry in entries:
             found[name] = entry
             if asked.write:
-                kept = _merged(kept, name, entry)
-                text = json.dumps(kept, indent=1, allow_nan=False) + "\n"
+                text = json.dumps(_merged(_kept(), name, entry), indent=1, allow_nan=False) + "\n"
                 write_whole(bill.KEPT, text.encode())
     print(bill.markdown({"machine": machine(), **found}))
     print(json.dumps({"machine": machine(), **found}))
@@ -471,6 +471,8 @@ def _processor() -> str:
 
 
 def _kept() -> dict[str, Any]:
+    if not bill.KEPT.is_file():
+        return {}
     kept: dict[str, Any] = json.loads(bill.KEPT.read_text("utf-8"))
     return kept
 

@@ -85,7 +85,7 @@ def show_priors(name: str) -> None:
         left.markdown(latent_words.about_priors(name, 16, figures_of(name, 16)))
     right.markdown(latent_words.answer(rows, name))
     if rows:
-        left.markdown(latent_words.table(rows, samples))
+        right.markdown(latent_words.table(rows, samples))
     links.sync()
 
 

@@ -40,6 +40,7 @@ _ROWS = {
 }
 _MEASURE = "`DIFFVIZ_DATA=folder python -m diffviz.latents {name}`"
 _CLOSE = 1.0  # nats between the ends of a divergence that is known
+_COVERED = 0.05  # by which recall must differ to be spoken of
 _RATIO = 1.1  # below which two Frechet distances are called alike
 
 
@@ -61,7 +62,7 @@ def _known(figures: Figures) -> bool:
 def _cost(figures: Figures) -> str:
     """What a code costs under either prior."""
     rate, gain = figures.surgery.rate, figures.model.gain
-    return f"{rate:.2f} nats under N(0, I), {rate - gain:.2f} under diffusion"
+    return f"{rate:.1f} nats under N(0, I), {rate - gain:.1f} under diffusion"
 
 
 # The map ----------------------------------------------------------------------------------------
@@ -201,8 +202,9 @@ def about_priors(name: str, latent: int, figures: Figures | None) -> str:
         )
     return (
         f"{say} **A test picture's code costs {_cost(figures)}.** So the own prior misses the "
-        f"encoder's codes by at least {figures.model.gain:.2f} nats. More cannot be told: in so "
-        f"many dimensions the codes of {figures.pictures:,} pictures hardly overlap, so their "
+        f"encoder's codes by at least {figures.model.gain:.1f} nats "
+        f"(± {figures.model.error:.1f}). More cannot be told: in so many "
+        f"dimensions the codes of {figures.pictures:,} pictures hardly overlap, so their "
         f"density is not known. {far}"
     )
 
@@ -228,6 +230,10 @@ def answer(rows: Mapping[str, Row], name: str) -> str:
         verdict = f"**No: with diffusion as the prior the samples are worse**: {figures}."
     else:
         verdict = f"**The prior hardly matters here**: {figures}."
+    if mended.recall < own.recall - _COVERED:
+        verdict += " They cover less of the real pictures, though."
+    elif mended.recall > own.recall + _COVERED:
+        verdict += " They cover more of the real pictures, too."
     pixels = rows.get("diffusion")
     if pixels is None:
         return verdict

@@ -254,8 +254,8 @@ def test_what_is_gained_bounds_what_is_missed() -> None:
 
 def test_where_the_density_is_not_known_only_the_gain_is_told() -> None:
     words = about_priors("mnist", 16, LARGE)
-    assert "57.00 nats under N(0, I), 49.50 under diffusion" in words
-    assert "at least 7.50 nats" in words
+    assert "57.0 nats under N(0, I), 49.5 under diffusion" in words
+    assert "at least 7.5 nats (± 0.2)" in words
     assert "143" not in words
     assert "48.5" not in words
 
@@ -265,6 +265,9 @@ def test_the_answer_follows_from_the_figures() -> None:
     better = answer({"vae": own, "vae_latent": Row(12.0, 0.7, 0.5), "diffusion": pixels}, "mnist")
     assert better.startswith("**Yes")
     assert "still nearer" in better
+    assert "cover" not in better
+    for recall, words in ((0.3, "cover less"), (0.7, "cover more")):
+        assert words in answer({"vae": own, "vae_latent": Row(12.0, 0.7, recall)}, "mnist")
     assert answer({"vae": own, "vae_latent": Row(30.0, 0.5, 0.5)}, "mnist").startswith("**No")
     assert "hardly matters" in answer({"vae": own, "vae_latent": Row(20.5, 0.6, 0.5)}, "mnist")
     assert "not measured" in answer({"vae": own}, "mnist")
