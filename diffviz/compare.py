@@ -384,7 +384,7 @@ def _diffusion(name: str) -> tuple[Contender, _Cost]:
 def _refined(
     name: str, source: Contender, kind: refine.Kind, level: float, cost: _Cost
 ) -> Contender:
-    denoiser = image_model(name).denoiser
+    denoiser = refine.on_path(image_model(name).denoiser)
 
     def draw(labels: Tensor, seed: int) -> Tensor:
         asked = labels if source.asked else None

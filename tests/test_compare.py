@@ -72,9 +72,12 @@ def test_the_shipped_contenders_draw_and_say_what_they_cost(name: str) -> None:
     assert found["diffusion"].nfe == 50
     assert found["vae_latent"].nfe == 26
     assert found["vae_latent"].train_macs > found["vae"].train_macs
-    refined = found.get("vae_refined")
-    if refined is not None:
-        assert refined.nfe < found["diffusion"].nfe
+    for kind in ("vae", "gan"):
+        source, refined = found[kind], found[f"{kind}_refined"]
+        assert source.nfe < refined.nfe < found["diffusion"].nfe
+        before, after = (c.draw(torch.arange(20) % 10, 0) for c in (source, refined))
+        kept = torch.corrcoef(torch.stack([before.flatten(), after.flatten()]))[0, 1]
+        assert 0.7 < float(kept) < 1  # changed, but still the same pictures
 
 
 @pytest.mark.parametrize("name", SOURCES)

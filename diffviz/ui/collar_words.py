@@ -76,12 +76,17 @@ def about_measured(kept: dict[str, Any]) -> str:
     f, s = kept["figures"], kept["settings"]
     return (
         f"**Measured on {s['samples']:,} dogs of each kind at w = {s['guidance']:g}:** asked for a "
-        f"collar, {f['with']:.1%} have one; asked for none, {f['without']:.1%} have none. Plainly "
-        f"asked (w = 1): {f['with_plain']:.1%} and {f['without_plain']:.1%}. Left open, "
+        f"collar, {_percent(f['with'])} have one; asked for none, {_percent(f['without'])} have none. Plainly "
+        f"asked (w = 1): {_percent(f['with_plain'])} and {_percent(f['without_plain'])}. Left open, "
         f"{f['open']:.0%} have one; of the drawings it learned from, {f['data']:.0%}. From the "
         f"same noise the collar changes a pixel near the neck by {f['neck']:.2f} and elsewhere by "
         f"{f['rest']:.3f}; another dog differs there by {f['two_rest']:.2f}."
     )
+
+
+def _percent(share: float) -> str:
+    """A share in so many digits that what is not all of them does not read 100 %."""
+    return f"{100 * share:.4g}%"
 
 
 def rows_html(made: Collars, colors: Palette, side: int = 56) -> str:
@@ -164,7 +169,7 @@ def about_given_measured(kept: dict[str, Any]) -> str:
     f, s = kept["figures"], kept["settings"]
     return (
         f"**Measured on {s['given']:,} given dogs at w = {s['guidance']:g}:** a collar is put on "
-        f"{f['given_with']:.1%} of those without and taken off {f['given_without']:.1%} of those "
+        f"{_percent(f['given_with'])} of those without and taken off {_percent(f['given_without'])} of those "
         f"with one. Near the neck a pixel changes by {f['given_neck']:.2f}, elsewhere by "
         f"{f['given_rest']:.3f}; told the same, the dogs come back {f['given_back']:.3f} from "
         "themselves."
