@@ -7,7 +7,7 @@ Each contender (see ``bill``) draws the same number of pictures, which the class
 looks at as ``evaluate`` describes.  Those that can be asked for a class are asked for each as
 often; VAEs cannot, so their shares of the classes are their own.  The diffusion model is guided,
 as its card says; refinement is not (see ``refine``), and takes the best level of its curve at which
-samples still keep their class (``Curve.faithful``), or the lowest where none is better than 0.
+samples stay themselves (``Curve.faithful``), or the lowest one where none is better than 0.
 
 What a picture costs:
 

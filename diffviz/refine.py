@@ -101,6 +101,7 @@ KEPT = Path(__file__).parent / "assets" / "refine.json"
 """Where the curves are kept."""
 
 _SAMPLES, _FEWEST = 1000, 10
+_FLOORS = 10  # sets of real pictures that the floor is the mean of
 _BATCH = 250  # pictures of one run
 _APART = 7_654_321  # between the seed of samples and that of their noise
 
@@ -221,7 +222,7 @@ def refined(
 
 @dataclass(frozen=True)
 class Floor:
-    """What as many real pictures measure: of the training set, against the test set.
+    """What as many pictures of the training set measure against the test set, see ``floor_of``.
 
     Attributes:
         frechet: Frechet distance.
@@ -285,9 +286,16 @@ class Curve:
 
     @property
     def faithful(self) -> float:
-        """The best level at which samples stay themselves: a share ``FAITHFUL`` keeps its class."""
-        fair = zip(self.frechet, self.levels, self.stayed, strict=True)
-        return min((f, level) for f, level, stayed in fair if stayed >= FAITHFUL)[1]
+        """The best level at which samples stay themselves.
+
+        A share ``FAITHFUL`` keeps its class there, and pixels move at most half as far as at the
+        last level: what is told its class keeps that even where nothing else is left.
+        """
+        far = self.moved[-1] / 2
+        columns = zip(self.frechet, self.levels, self.stayed, self.moved, strict=True)
+        return min((f, at) for f, at, same, moved in columns if same >= FAITHFUL and moved <= far)[
+            1
+        ]
 
     def at(self, level: float) -> int:
         """Index of a level that was measured.
@@ -301,14 +309,20 @@ class Curve:
 def floor_of(reference: Reference, judge: Classifier, count: int) -> Floor:
     """Measure ``count`` pictures of the training set against the test set.
 
+    That is the mean over as many disjoint sets of so many as there are in ``reference``, since one
+    of them scatters.
+
     Args:
         reference: what ``judge`` sees in real pictures.
         judge: who looks.
         count: how many; all that there are, if fewer.
     """
-    features = reference.train[:count]
-    found = {name: _rounded(value) for name, value in reference.likeness(features).items()}
-    return Floor(**found, confidence=_rounded(float(_sure(judge, features).mean())))
+    parts = [part for part in torch.split(reference.train, count) if len(part) == count]
+    rows = [
+        {**reference.likeness(part), "confidence": float(_sure(judge, part).mean())}
+        for part in parts or [reference.train]
+    ]
+    return Floor(**{key: _rounded(sum(row[key] for row in rows) / len(rows)) for key in rows[0]})
 
 
 def curve(
@@ -464,7 +478,7 @@ def _table(name: str, kind: Kind, floor: Floor, found: Curve) -> str:
 def _measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:
     denoiser, judge = on_path(image_model(name).denoiser), classifier(name)
     drawn = {kind: source_pictures(name, kind, asked.samples, asked.seed) for kind in asked.kinds}
-    reference = Reference.of(load_split(name, asked.data), judge, asked.samples)
+    reference = Reference.of(load_split(name, asked.data), judge, _FLOORS * asked.samples)
     floor, curves = floor_of(reference, judge, asked.samples), {}
     for kind, samples in drawn.items():
         found = curve(samples, denoiser, judge, reference, seed=asked.seed, about=f"{name} {kind}")

@@ -218,10 +218,17 @@ def test_a_curve_starts_from_the_samples_themselves(
         curve(Samples(pictures, None), denoiser, judge, reference, (0.4, 1.0))
 
 
-def test_the_floor_is_what_real_pictures_measure(judge: Classifier, reference: Reference) -> None:
-    floor = floor_of(reference, judge, 30)
-    assert floor.frechet == pytest.approx(reference.floor_distance(30), rel=1e-4)
+def test_the_floor_is_what_sets_of_real_pictures_measure_on_average(
+    judge: Classifier, reference: Reference
+) -> None:
+    parts = reference.train.split(15)
+    assert [len(part) for part in parts] == [15, 15, 10]
+    mean = sum(reference.distance(part) for part in parts[:2]) / 2
+    floor = floor_of(reference, judge, 15)
+    assert floor.frechet == pytest.approx(mean, rel=1e-4)
     assert 0.1 <= floor.confidence <= 1
+    whole = floor_of(reference, judge, 500)  # more than there are
+    assert whole.frechet == pytest.approx(reference.distance(reference.train), rel=1e-4)
 
 
 def made_up(**changed: Any) -> Curve:
@@ -234,12 +241,13 @@ def made_up(**changed: Any) -> Curve:
         "best": 1.0,
     }
     rest = ("precision", "recall", "confidence", "moved", "moved_features")
-    return Curve(**dict.fromkeys(rest, (0.0, 0.5, 0.9)) | figures | changed)
+    return Curve(**dict.fromkeys(rest, (0.0, 0.4, 0.9)) | figures | changed)
 
 
 def test_the_best_faithful_level_keeps_three_quarters() -> None:
     assert made_up().faithful == 0.4
     assert made_up(stayed=(1.0, 0.74, 0.1)).faithful == 0.0
+    assert made_up(stayed=(1.0, 0.9, 0.9)).faithful == 0.4, "told its class, even a fresh one stays"
     assert made_up(frechet=(1.0, 2.0, 3.0), best=0.0).faithful == 0.0
 
 

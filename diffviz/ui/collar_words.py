@@ -74,13 +74,16 @@ def about_measured(kept: dict[str, Any]) -> str:
     if not kept:
         return "Measure the network with `python -m diffviz.dogs_report --write`."
     f, s = kept["figures"], kept["settings"]
+    with_, without, with_plain, without_plain = (
+        _percent(f[name]) for name in ("with", "without", "with_plain", "without_plain")
+    )
     return (
         f"**Measured on {s['samples']:,} dogs of each kind at w = {s['guidance']:g}:** asked for a "
-        f"collar, {_percent(f['with'])} have one; asked for none, {_percent(f['without'])} have none. Plainly "
-        f"asked (w = 1): {_percent(f['with_plain'])} and {_percent(f['without_plain'])}. Left open, "
-        f"{f['open']:.0%} have one; of the drawings it learned from, {f['data']:.0%}. From the "
-        f"same noise the collar changes a pixel near the neck by {f['neck']:.2f} and elsewhere by "
-        f"{f['rest']:.3f}; another dog differs there by {f['two_rest']:.2f}."
+        f"collar, {with_} have one; asked for none, {without} have none. Plainly asked (w = 1): "
+        f"{with_plain} and {without_plain}. Left open, {f['open']:.0%} have one; of "
+        f"the drawings it learned from, {f['data']:.0%}. From the same noise the collar "
+        f"changes a pixel near the neck by {f['neck']:.2f} and elsewhere by {f['rest']:.3f}; "
+        f"another dog differs there by {f['two_rest']:.2f}."
     )
 
 
@@ -167,12 +170,12 @@ def about_given_measured(kept: dict[str, Any]) -> str:
     if not kept:
         return about_measured(kept)
     f, s = kept["figures"], kept["settings"]
+    put_on, taken_off = _percent(f["given_with"]), _percent(f["given_without"])
     return (
         f"**Measured on {s['given']:,} given dogs at w = {s['guidance']:g}:** a collar is put on "
-        f"{_percent(f['given_with'])} of those without and taken off {_percent(f['given_without'])} of those "
-        f"with one. Near the neck a pixel changes by {f['given_neck']:.2f}, elsewhere by "
-        f"{f['given_rest']:.3f}; told the same, the dogs come back {f['given_back']:.3f} from "
-        "themselves."
+        f"{put_on} of those without and taken off {taken_off} of those with one. Near the neck "
+        f"a pixel changes by {f['given_neck']:.2f}, elsewhere by {f['given_rest']:.3f}; "
+        f"told the same, the dogs come back {f['given_back']:.3f} from themselves."
     )
 
 

@@ -73,7 +73,8 @@ def answer(kind: Kind, found: Stored) -> str:
     if fair == 0:
         opening = (
             f"**Only by making others of them:** no level at which {FAITHFUL:.0%} of the {word}'s "
-            f"samples keep their class lowers their Fréchet distance, {first:.3g} ({real})."
+            "samples keep their class, and pixels half of the way, lowers their Fréchet distance, "
+            f"{first:.3g} ({real})."
         )
     else:
         opening = (
@@ -102,7 +103,7 @@ def _rest(part: Curve, k: int) -> str:
 def _best(part: Curve) -> str:
     """Where the least distance is, if that is not where samples stay themselves."""
     if part.best == part.faithful:
-        return "That is the least of all levels."
+        return "No other level comes nearer."
     k = part.at(part.best)
     if part.best == 1:
         return (
@@ -132,7 +133,7 @@ def what_is_measured(found: Stored) -> str:
         "large by themselves: compare them with the dashed line, what as many real pictures "
         "measure. Features move by 1 where a sample ends as far from itself as two samples are "
         f"apart. Star: the least Fréchet distance; ring: the least where {FAITHFUL:.0%} keep their "
-        "class. At 100% the diffusion model is alone."
+        "class and pixels move at most half as far as at 100%, where the diffusion model is alone."
     )
 
 

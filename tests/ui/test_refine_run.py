@@ -95,7 +95,7 @@ def test_other_samples_for_another_seed() -> None:
     [
         ({}, "**Yes: at level 40% the VAE's", "to 0.95 at level 100%, where nothing"),
         ({"frechet": (3.0, 2.0, 1.25, 1.5), "best": 0.8}, "**Yes: at level 40%", "only 30.0% keep"),
-        ({"frechet": (3.0, 1.0, 1.25, 1.5), "best": 0.4}, "**Yes: at level 40%", "least of all"),
+        ({"frechet": (3.0, 1.0, 1.25, 1.5), "best": 0.4}, "**Yes: at level 40%", "No other level"),
         ({"stayed": (1.0, 0.6, 0.3, 0.1)}, "**Only by making others", "from 3"),
         ({"frechet": (0.5, 0.6, 0.7, 0.8), "best": 0.0}, "**No: no level", "0.6 at least"),
     ],
@@ -155,7 +155,7 @@ def test_the_page_starts_at_the_best_faithful_level(monkeypatch: pytest.MonkeyPa
     for kept, level in (
         (made_up(), 0.4),
         (made_up(frechet=(0.5, 0.6, 0.7, 0.8), best=0.0), 0.4),
-        (made_up(stayed=(1.0, 0.9, 0.8, 0.1)), 0.8),
+        (made_up(stayed=(1.0, 0.9, 0.8, 0.1), moved=(0.0, 0.2, 0.3, 0.6)), 0.8),
         (None, 0.4),
     ):
         monkeypatch.setattr(refine_controls, "stored", lambda *_, kept=kept: kept)
