@@ -2,6 +2,7 @@
 
     python -m diffviz.evaluate --all            # measure and print one table a set
     python -m diffviz.evaluate --all --write    # keep it, for the page and the README
+    python -m diffviz.evaluate --all --retime   # on a machine at rest: times anew, the rest stays
 
 Each contender (see ``bill``) draws the same number of pictures, which the classifier of the set
 looks at as ``evaluate`` describes.  Those that can be asked for a class are asked for each as
@@ -433,9 +434,13 @@ def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
     """Measure, print and keep; called by ``evaluate``.
 
     Args:
-        asked: its arguments: samples, precision, threads, data, write, contenders.
+        asked: its arguments: samples, precision, threads, data, write, contenders,
+            retime.
         names: of the sets.
     """
+    if asked.retime:
+        _retime(names)
+        return
     found: dict[str, Any] = {}
     for name in names:
         config = replace(DEFAULT, precision=asked.precision)
@@ -450,10 +455,28 @@ def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
         for entry in entries:
             found[name] = entry
             if asked.write:
-                text = json.dumps(_merged(_kept(), name, entry), indent=1, allow_nan=False) + "\n"
-                write_whole(bill.KEPT, text.encode())
-    print(bill.markdown({"machine": machine(), **found}))
-    print(json.dumps({"machine": machine(), **found}))
+                _keep(_merged(_kept(), name, entry))
+    _tell({"machine": machine(), **found})
+
+
+def _retime(names: tuple[str, ...]) -> None:
+    """Measure the times of what was kept anew."""
+    for name in names:
+        everybody, classes = contenders(name), classifier(name).classes
+        kept = _kept()
+        for row in kept[name]["rows"]:
+            row["seconds_per_sample"] = _rounded(_seconds(everybody[row["key"]], classes))
+        _keep({**kept, "machine": machine()})
+    _tell(_kept())
+
+
+def _keep(kept: dict[str, Any]) -> None:
+    write_whole(bill.KEPT, (json.dumps(kept, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _tell(found: dict[str, Any]) -> None:
+    print(bill.markdown(found))
+    print(json.dumps(found))
 
 
 def machine() -> str:

@@ -103,7 +103,13 @@ def test_rows_that_were_kept_stay_beside_new_ones(
     place = tmp_path / "generators.json"
     monkeypatch.setattr(bill, "KEPT", place)
     asked = argparse.Namespace(
-        samples=40, precision="float32", contenders=(), data=None, threads=1, write=True
+        samples=40,
+        precision="float32",
+        contenders=(),
+        data=None,
+        threads=1,
+        write=True,
+        retime=False,
     )
     for entry in entries:
         monkeypatch.setattr(compare, "compare", lambda *_, entry=entry, **__: iter([entry]))
@@ -121,3 +127,23 @@ def test_figures_of_other_sample_counts_do_not_mix() -> None:
     assert [row["key"] for row in merged["mnist"]["rows"]] == ["vae"]
     with pytest.raises(BillError):
         read_bill(merged)
+
+
+def test_times_are_measured_anew_and_the_rest_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contender = Contender("vae", _noise, False, 1, 10, 2.0, 3.0)
+    judge = classifier("mnist")
+    row = measure_contender(contender, judge, _reference(judge), 40)
+    floor = {"frechet": 0.1, "precision": 1.0, "recall": 1.0}
+    kept = {"machine": "old", "mnist": {"samples": 40, "floor": floor, "rows": [row]}}
+    place = tmp_path / "generators.json"
+    place.write_text(json.dumps(kept))
+    monkeypatch.setattr(bill, "KEPT", place)
+    monkeypatch.setattr(compare, "contenders", lambda _: {"vae": contender})
+    monkeypatch.setattr(compare, "_seconds", lambda *_: 0.125)
+    asked = argparse.Namespace(retime=True)
+    compare.main(asked, ("mnist",))
+    (after,) = json.loads(place.read_text("utf-8"))["mnist"]["rows"]
+    assert after == {**row, "seconds_per_sample": 0.125}
+    assert json.loads(place.read_text("utf-8"))["machine"] == compare.machine()
