@@ -131,8 +131,8 @@ class DrawConfig:
 DEFAULT = DrawConfig()
 """How the pictures are drawn that the figures on a card are about.
 
-More guidance is more accurate and precise and covers less; at w = 1.5 the Frechet distance was the
-least of w = 1, 1.5 and 2.
+More guidance is more accurate and precise and covers less; in a trial of 500 digits the Frechet
+distance was least at w = 1.5, of w = 1, 1.5 and 2.
 """
 
 
