@@ -49,7 +49,8 @@ def show(bill: Bill) -> None:
     st.markdown(
         f"{found.samples:,} pictures of each, measured on {links.plain(bill.machine)}. Filled "
         "marks are generators by themselves, open ones are joined with diffusion (dotted line). "
-        "Precision, recall and distance are of the features of the classifier."
+        "Precision, recall and distance are of the features of the classifier. Training times were "
+        "taken while the machine did other work too; multiply-adds do not depend on that."
     )
     sentences = (about_costs(found), about_joined(found), about_classes(found, names))
     said = [words for words in sentences if words]
