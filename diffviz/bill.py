@@ -363,7 +363,7 @@ def markdown(kept: Mapping[str, Any]) -> str:
             *(_line(row) for row in found.rows),
             "",
         ]
-    return "\n".join([*lines, f"Times were measured on {bill.machine}"])
+    return "\n".join([*lines, f"Times were measured on {bill.machine}."])
 
 
 def _line(row: Row) -> str:
