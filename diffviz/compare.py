@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -44,8 +44,8 @@ from diffviz.checkpoints import Checkpoint
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Conditioned, Guided
 from diffviz.evaluate import DEFAULT, DrawConfig, Reference, even_labels, measure
-from diffviz.files import write_whole
 from diffviz.grids import make_grid
+from diffviz.kept import keep, read, rounded
 from diffviz.networks import Conditional
 from diffviz.pretrained import (
     LATENTS,
@@ -180,7 +180,7 @@ def measure_contender(
     row["precision_of_products"] = config.precision
     if contender.level is not None:
         row["level"] = contender.level
-    return {key: _rounded(v) if isinstance(v, float) else v for key, v in row.items()}
+    return cast(dict[str, Any], rounded(row))
 
 
 def compare(
@@ -215,7 +215,7 @@ def compare(
     floor = reference.likeness(reference.train[:samples])
     entry: dict[str, Any] = {
         "samples": samples,
-        "floor": {key: _rounded(value) for key, value in floor.items()},
+        "floor": rounded(floor),
         "rows": [],
         **{f"vae{latent}": _bits(name, latent) for latent in LATENTS},
     }
@@ -280,14 +280,10 @@ def _bits(name: str, latent: int) -> dict[str, float]:
     metrics = generator_card(name, f"vae{latent}")["metrics"]
     kl = metrics["kl"] / _PIXELS / math.log(2)
     return {
-        "elbo_bits": _rounded(metrics["bits_per_dim"]),
-        "reconstruction_bits": _rounded(metrics["bits_per_dim"] - kl),
-        "kl_bits": _rounded(kl),
+        "elbo_bits": rounded(metrics["bits_per_dim"]),
+        "reconstruction_bits": rounded(metrics["bits_per_dim"] - kl),
+        "kl_bits": rounded(kl),
     }
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
 
 
 # The contenders ---------------------------------------------------------------------------------
@@ -455,7 +451,7 @@ def main(asked: argparse.Namespace, names: tuple[str, ...]) -> None:
         for entry in entries:
             found[name] = entry
             if asked.write:
-                _keep(_merged(_kept(), name, entry))
+                keep(bill.KEPT, {"machine": machine(), name: _merged(name, entry)})
     _tell({"machine": machine(), **found})
 
 
@@ -463,15 +459,11 @@ def _retime(names: tuple[str, ...]) -> None:
     """Measure the times of what was kept anew."""
     for name in names:
         everybody, classes = contenders(name), classifier(name).classes
-        kept = _kept()
-        for row in kept[name]["rows"]:
-            row["seconds_per_sample"] = _rounded(_seconds(everybody[row["key"]], classes))
-        _keep({**kept, "machine": machine()})
-    _tell(_kept())
-
-
-def _keep(kept: dict[str, Any]) -> None:
-    write_whole(bill.KEPT, (json.dumps(kept, indent=1, allow_nan=False) + "\n").encode())
+        entry = read(bill.KEPT)[name]
+        for row in entry["rows"]:
+            row["seconds_per_sample"] = rounded(_seconds(everybody[row["key"]], classes))
+        keep(bill.KEPT, {"machine": machine(), name: entry})
+    _tell(read(bill.KEPT))
 
 
 def _tell(found: dict[str, Any]) -> None:
@@ -493,18 +485,10 @@ def _processor() -> str:
     return f"an {models[0]}" if models else f"a processor of kind {platform.machine()}"
 
 
-def _kept() -> dict[str, Any]:
-    if not bill.KEPT.is_file():
-        return {}
-    kept: dict[str, Any] = json.loads(bill.KEPT.read_text("utf-8"))
-    return kept
-
-
-def _merged(kept: dict[str, Any], name: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """What was kept, with new rows of one set in it; those of another number of samples leave."""
-    before = kept.get(name, {})
+def _merged(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """An entry with the rows that were kept before; those of another number of samples leave."""
+    before = read(bill.KEPT).get(name, {})
     same = before.get("samples") == entry["samples"]
     rows = {row["key"]: row for row in before["rows"]} if same else {}
     rows |= {row["key"]: row for row in entry["rows"]}
-    ordered = [rows[key] for key in bill.TITLES if key in rows]
-    return {**kept, "machine": machine(), name: {**entry, "rows": ordered}}
+    return {**entry, "rows": [rows[key] for key in bill.TITLES if key in rows]}

@@ -41,7 +41,7 @@ from diffviz.collars import Necks, change, labels_of, trip
 from diffviz.denoisers import Network
 from diffviz.dogs import neck_mask, sample
 from diffviz.evaluate import DrawConfig, draw
-from diffviz.files import write_whole
+from diffviz.kept import keep, read
 from diffviz.pretrained import IMAGE_FOLDER, dog_classifier, dog_model
 from diffviz.train_dogs import DATA_SEED, DOGS
 from diffviz.unet import UNet
@@ -134,10 +134,7 @@ def _given(denoiser: Network, judge: Classifier, count: int, guidance: float) ->
 
 def kept_figures() -> dict[str, Any]:
     """Return what ``--write`` kept: settings and figures; empty where nothing was."""
-    if not KEPT.is_file():
-        return {}
-    kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8"))
-    return kept
+    return read(KEPT)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -168,8 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             numbers = {key: settings[key] for key in ("samples", "given", "guidance")}
             metrics = {**found.card.metrics, **measured, **numbers}
             write_card(IMAGE_FOLDER / "dogs", replace(found.card, metrics=metrics))
-            text = json.dumps({"settings": settings, "figures": measured}, indent=1)
-            write_whole(KEPT, (text + "\n").encode())
+            keep(KEPT, {"settings": settings, "figures": measured})
     except (CheckpointError, OSError, ValueError) as error:
         parser.exit(1, f"{error}\n")
     for key, value in measured.items():

@@ -31,7 +31,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -43,7 +43,7 @@ from torch import Tensor
 
 from diffviz.checkpoints import CheckpointError
 from diffviz.denoisers import Clipped, Denoiser
-from diffviz.files import write_whole
+from diffviz.kept import keep, rounded
 from diffviz.noising import jump, transition, walk
 from diffviz.parametrizations import levels
 from diffviz.pretrained import image_model
@@ -611,22 +611,7 @@ def _measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:
         curves[told] = asdict(curve)
         print(f"{name}, told {told}: ± {curve.uncertainty:.2g}\n{table(curve)}", flush=True)
     settings = {"pictures": len(pictures), "seed": asked.seed, "clipped": True}
-    return {"settings": settings, "curves": _rounded(curves)}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, Mapping):
-        return {key: _rounded(each) for key, each in value.items()}
-    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def _keep(entries: Mapping[str, Any]) -> None:
-    kept = json.loads(KEPT.read_text("utf-8")) if KEPT.is_file() else {}
-    kept = {**kept, **entries}
-    ordered = {name: kept[name] for name in SOURCES if name in kept}
-    write_whole(KEPT, (json.dumps(ordered, allow_nan=False) + "\n").encode())
+    return {"settings": settings, "curves": rounded(curves, 6)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -667,7 +652,7 @@ def _measure_all(names: Sequence[str], asked: argparse.Namespace) -> None:
     for name in names:
         entry = _measure(name, asked)
         if asked.write:
-            _keep({name: entry})
+            keep(KEPT, {name: entry})
 
 
 if __name__ == "__main__":

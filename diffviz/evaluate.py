@@ -44,8 +44,8 @@ from diffviz.bill import TITLES
 from diffviz.checkpoints import Checkpoint, CheckpointError, write_card
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Conditioned, Guided, Network
-from diffviz.files import write_whole
 from diffviz.grids import make_grid
+from diffviz.kept import keep, read, rounded
 from diffviz.metrics import frechet_distance, precision_recall
 from diffviz.pretrained import IMAGE_FOLDER, classifier, image_model
 from diffviz.quality import count_evaluations
@@ -326,9 +326,9 @@ def table(
                 "sampler": name,
                 "steps": steps,
                 "nfe": drawn.nfe,
-                "frechet": _rounded(reference.distance(features)),
-                "accuracy": _rounded(_accuracy(judge, features, labels)),
-                "seconds": _rounded(drawn.seconds),
+                "frechet": rounded(reference.distance(features)),
+                "accuracy": rounded(_accuracy(judge, features, labels)),
+                "seconds": rounded(drawn.seconds),
             }
 
 
@@ -340,10 +340,6 @@ def _accuracy(judge: Classifier, features: Tensor, labels: Tensor) -> float:
 def _some(x: Tensor, most: int) -> Tensor:
     """Up to so many rows, chosen at random but always the same."""
     return x[torch.randperm(len(x), generator=_seeded(_SUBSET_SEED))[:most]]
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
 
 
 # What is kept -----------------------------------------------------------------------------------
@@ -401,24 +397,13 @@ def _table_lines(title: str, kept: dict[str, Any]) -> list[str]:
     ]
 
 
-def _read_kept() -> dict[str, Any]:
-    if not KEPT.is_file():
-        return {}
-    kept: dict[str, Any] = json.loads(KEPT.read_text("utf-8"))
-    return kept
-
-
 def _keep(name: str, entry: dict[str, Any], found: Checkpoint) -> None:
     """Put the figures of a set on its model's card, and all of them into ``KEPT``."""
     if "figures" in entry:
         settings = {key: entry["settings"][key] for key in ("samples", "guidance")}
         metrics = {**found.card.metrics, **entry["figures"], **settings}
         write_card(IMAGE_FOLDER / name, replace(found.card, metrics=metrics))
-    kept = _read_kept()
-    kept[name] = {**kept.get(name, {}), **entry}
-    order = [known for known in SOURCES if known in kept]
-    text = json.dumps({known: kept[known] for known in order}, indent=1, allow_nan=False)
-    write_whole(KEPT, (text + "\n").encode())
+    keep(KEPT, {name: {**read(KEPT).get(name, {}), **entry}})
 
 
 # The command ------------------------------------------------------------------------------------
@@ -443,7 +428,7 @@ def _evaluate(subject: _Subject, asked: argparse.Namespace) -> dict[str, Any]:
         rest = {key: getattr(config, key) for key in shared}
         entry["table"] = {
             "settings": {"samples": asked.table_samples, **rest},
-            "floor": _rounded(reference.floor_distance(asked.table_samples)),
+            "floor": rounded(reference.floor_distance(asked.table_samples)),
             "rows": _table_rows(subject, reference, asked, config),
         }
         print("\n".join(_table_lines(_TITLES[subject.name], entry["table"])))
@@ -461,11 +446,10 @@ def _figures(
         "nfe": drawn.nfe,
         "seconds_per_sample": drawn.seconds / asked.samples,
     }
-    figures = {key: _rounded(v) if isinstance(v, float) else v for key, v in figures.items()}
     settings = {"samples": asked.samples, **asdict(config), "threads": asked.threads}
     row = "  ".join(f"{key} {value:g}" for key, value in figures.items())
     print(f"{subject.name:10} {row}")
-    return {"settings": settings, "figures": figures}
+    return {"settings": settings, "figures": rounded(figures)}
 
 
 def _table_rows(
@@ -528,7 +512,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _print_kept() -> None:
-    kept = _read_kept()
+    kept = read(KEPT)
     if not kept:
         raise ValueError(
             "Nothing has been measured yet: run python -m diffviz.evaluate --table --write first."

@@ -48,6 +48,7 @@ from diffviz.checkpoints import CheckpointError
 from diffviz.denoisers import Conditioned, Denoiser, Guided, Network, OnPath
 from diffviz.files import write_whole
 from diffviz.grids import make_grid
+from diffviz.kept import keep, read, rounded
 from diffviz.likelihood import likelihood
 from diffviz.metrics import energy_distance, sliced_wasserstein
 from diffviz.pretrained import GENERATOR_FOLDER, LATENTS, generator_stem, latent_model, vae
@@ -661,20 +662,9 @@ def _figures(raw: Mapping[str, Any]) -> Figures:
 # The command ------------------------------------------------------------------------------------
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.5g}")
-    if isinstance(value, Mapping):
-        return {key: _rounded(each) for key, each in value.items()}
-    return [_rounded(each) for each in value] if isinstance(value, list | tuple) else value
-
-
 def _keep(name: str, figures: Mapping[int, Figures], place: Path) -> None:
-    kept = json.loads(place.read_text("utf-8")) if place.is_file() else {}
-    new = {str(size): _rounded(asdict(each)) for size, each in figures.items()}
-    kept[name] = kept.get(name, {}) | new
-    ordered = {key: kept[key] for key in SOURCES if key in kept}
-    write_whole(place, (json.dumps(ordered, allow_nan=False) + "\n").encode())
+    new = {str(size): rounded(asdict(each)) for size, each in figures.items()}
+    keep(place, {name: read(place).get(name, {}) | new})
 
 
 def _measure_one(name: str, size: int, split: Split, folder: Path) -> Figures:

@@ -37,18 +37,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor
 
+from diffviz import kept as kept_figures
 from diffviz.checkpoints import CheckpointError
 from diffviz.classifier import Classifier
 from diffviz.denoisers import Conditioned, Denoiser, Network, OnPath
 from diffviz.edits import start_at
 from diffviz.evaluate import Reference, even_labels
-from diffviz.files import write_whole
 from diffviz.grids import make_grid
+from diffviz.kept import rounded
 from diffviz.pretrained import GENERATOR_FOLDER, classifier, forger, image_model, vae
 from diffviz.samplers import DPMpp2M
 from diffviz.schedules import Cosine, Schedule
@@ -322,7 +323,7 @@ def floor_of(reference: Reference, judge: Classifier, count: int) -> Floor:
         {**reference.likeness(part), "confidence": float(_sure(judge, part).mean())}
         for part in parts or [reference.train]
     ]
-    return Floor(**{key: _rounded(sum(row[key] for row in rows) / len(rows)) for key in rows[0]})
+    return Floor(**{key: rounded(sum(row[key] for row in rows) / len(rows)) for key in rows[0]})
 
 
 def curve(
@@ -376,7 +377,7 @@ def _figures(
     }
     if samples.labels is not None:
         found["agreement"] = float((seen == samples.labels).double().mean())
-    return {"calls": made.calls} | {name: _rounded(value) for name, value in found.items()}
+    return cast(dict[str, float], rounded({"calls": made.calls} | found))
 
 
 @torch.inference_mode()
@@ -387,10 +388,6 @@ def _probability(judge: Classifier, features: Tensor) -> Tensor:
 
 def _sure(judge: Classifier, features: Tensor) -> Tensor:
     return _probability(judge, features).amax(1)
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.5g}")
 
 
 # What is kept -----------------------------------------------------------------------------------
@@ -419,7 +416,7 @@ def stored(name: str, kind: Kind, kept: Path = KEPT) -> Stored | None:
         kept: where curves are kept.
     """
     try:
-        entry = _read(kept)[name]
+        entry = kept_figures.read(kept)[name]
         return Stored(int(entry["samples"]), Floor(**entry["floor"]), Curve(**entry[kind]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -443,23 +440,14 @@ def keep(
         OSError: if the file cannot be written.
         ValueError: if what is there is no JSON.
     """
-    everything = _read(kept) if kept.is_file() else {}
-    before = everything.get(name, {})
+    before = kept_figures.read(kept).get(name, {})
     entry: dict[str, Any] = {"samples": samples, "floor": asdict(floor)}
     for kind in KINDS:
         if kind in curves:
             entry[kind] = {key: v for key, v in asdict(curves[kind]).items() if v is not None}
         elif kind in before and before["samples"] == samples:
             entry[kind] = before[kind]
-    everything[name] = entry
-    order = [known for known in SOURCES if known in everything]
-    text = json.dumps({known: everything[known] for known in order}, indent=1, allow_nan=False)
-    write_whole(kept, (text + "\n").encode())
-
-
-def _read(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    kept_figures.keep(kept, {name: entry})
 
 
 # The command ------------------------------------------------------------------------------------
