@@ -8,18 +8,16 @@ can be left open (Ho and Salimans 2022, "Classifier-free diffusion guidance").
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from diffviz.checkpoints import Card, save
-from diffviz.classifier import Classifier, Variation, accuracy, train_classifier
+from diffviz.classifier import Classifier, Variation
 from diffviz.dogs import CLASSES, sample
-from diffviz.modelfiles import save_module
 from diffviz.schedules import EDM
-from diffviz.train_images import tell
+from diffviz.train_images import tell, train_and_save_judge
 from diffviz.training import TrainConfig, Trainer
 from diffviz.unet import UNetConfig
 
@@ -89,25 +87,13 @@ def train_dog_judge(into: Path) -> dict[str, float]:
         Its figures: the share of fresh dogs that it takes for what they are.
     """
     torch.manual_seed(DATA_SEED)
-    judge, begun = Classifier(len(CLASSES)), time.perf_counter()
-    pictures, labels, _ = sample(_DOGS_TO_TELL, DATA_SEED)
-    steps = train_classifier(judge, pictures, labels, epochs=_EPOCHS, variation=_VARIATION)
-    for step, loss in steps:
-        tell(f"dogs: step {step:,}, loss {loss:.4f}")
-    as_shipped = {key: value.half().to(value.dtype) for key, value in judge.state_dict().items()}
-    judge.load_state_dict(as_shipped)
-    fresh, shown, _ = sample(_FRESH, _FRESH_SEED)
-    figures = {
-        "accuracy": round(accuracy(judge, fresh, shown), 5),
-        "train_accuracy": round(accuracy(judge, pictures, labels), 5),
-        "test_images": len(fresh),
-        "seconds": round(time.perf_counter() - begun, 1),
-    }
-    card = {
-        "data": "dogs",
-        "seed": DATA_SEED,
-        "command": "python -m diffviz.train dogs classifier",
-        "metrics": figures,
-    }
-    save_module(into / "dogs-classifier", judge, card)
-    return figures
+    return train_and_save_judge(
+        Classifier(len(CLASSES)),
+        "dogs",
+        sample(_DOGS_TO_TELL, DATA_SEED)[:2],
+        sample(_FRESH, _FRESH_SEED)[:2],
+        epochs=_EPOCHS,
+        variation=_VARIATION,
+        command="python -m diffviz.train dogs classifier",
+        into=into,
+    )

@@ -22,7 +22,6 @@ import numpy as np
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from diffviz.checkpoints import Card, save
@@ -33,7 +32,7 @@ from diffviz.networks import NetworkConfig
 from diffviz.pretrained import LATENTS, generator_stem, vae
 from diffviz.schedules import EDM
 from diffviz.sources import SOURCES, load_split
-from diffviz.train_images import tell
+from diffviz.train_images import resume, tell
 from diffviz.training import TrainConfig, Trainer
 from diffviz.vae import VAE, VAEConfig
 
@@ -552,8 +551,7 @@ def train_latent(name: str, steps: int, into: Path, data: Path | None = None) ->
 def _train(trainer: _GeneratorTrainer, stem: Path, about: list[Any]) -> None:
     """Go through a training, keeping beside the model what is needed to go on."""
     kept, settings = stem.with_suffix(".interrupted.safetensors"), json.dumps(about)
-    if kept.is_file():
-        _resume(trainer, kept, settings)
+    resume(trainer, kept, settings)
     try:
         for step in trainer:
             names = zip(trainer.names, trainer._records[-1][1], strict=True)
@@ -565,18 +563,6 @@ def _train(trainer: _GeneratorTrainer, stem: Path, about: list[Any]) -> None:
     except FloatingPointError as error:
         raise ValueError(f"training diverged: {error}") from error
     kept.unlink(missing_ok=True)
-
-
-def _resume(trainer: _GeneratorTrainer, kept: Path, settings: str) -> None:
-    try:
-        with safe_open(kept, "pt") as file:
-            own = (file.metadata() or {}).get("training")
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(f"{kept} is damaged: delete it to start anew") from error
-    if own != settings:
-        raise ValueError(f"{kept} is of a training with other settings: delete it to start anew")
-    trainer.restore(state)
 
 
 def _card(

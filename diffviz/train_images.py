@@ -12,12 +12,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Protocol
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from diffviz.checkpoints import Card, save
 from diffviz.classifier import Classifier, Variation, accuracy, train_classifier
@@ -32,7 +35,9 @@ __all__ = [
     "CLASSIFIER_EPOCHS",
     "IMAGE_CONFIG",
     "IMAGE_NETWORK",
+    "resume",
     "tell",
+    "train_and_save_judge",
     "train_images",
     "train_judge",
 ]
@@ -84,7 +89,7 @@ def train_images(name: str, steps: int, into: Path, data: Path | None = None) ->
     )
     kept = into / f"{name}.interrupted.safetensors"
     about = json.dumps([asdict(config), asdict(IMAGE_NETWORK), len(split.train)])
-    _resume(trainer, kept, about)
+    resume(trainer, kept, about)
     loss = float("nan")
     for progress in trainer:
         loss = progress.loss
@@ -102,7 +107,26 @@ def train_images(name: str, steps: int, into: Path, data: Path | None = None) ->
     return figures
 
 
-def _resume(trainer: Trainer, kept: Path, about: str) -> None:
+class Resumable(Protocol):
+    """What can go on from a state that was kept."""
+
+    step: int
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from where a trainer with the same arguments was."""
+
+
+def resume(trainer: Resumable, kept: Path, about: str) -> None:
+    """Go on from what was kept of an interrupted training, if anything was.
+
+    Args:
+        trainer: which has done nothing yet.
+        kept: the file, which need not be there.
+        about: the settings of this training, which must be those that are written in the file.
+
+    Raises:
+        ValueError: if the file is damaged or of a training with other settings.
+    """
     if not kept.is_file():
         return
     try:
@@ -131,30 +155,57 @@ def train_judge(name: str, epochs: int, into: Path, data: Path | None = None) ->
     """
     split = load_split(name, data)
     torch.manual_seed(0)
-    judge, begun = Classifier(), time.perf_counter()
-    epochs *= _EPOCHS[name]
-    steps = train_classifier(
-        judge, split.train, split.train_labels, epochs=epochs, variation=_VARIATIONS[name]
+    return train_and_save_judge(
+        Classifier(),
+        name,
+        (split.train, split.train_labels),
+        (split.test, split.test_labels),
+        epochs=epochs * _EPOCHS[name],
+        variation=_VARIATIONS[name],
+        command=f"python -m diffviz.train classifiers {name} --epochs {epochs}",
+        into=into,
     )
-    for step, loss in steps:
+
+
+def train_and_save_judge(
+    judge: Classifier,
+    name: str,
+    shown: tuple[Tensor, Tensor],
+    unseen: tuple[Tensor, Tensor],
+    *,
+    epochs: int,
+    variation: Variation,
+    command: str,
+    into: Path,
+) -> dict[str, float]:
+    """Train a classifier, measure it as it ships, in half precision, and save it.
+
+    Args:
+        judge: what is trained.
+        name: of the set.
+        shown: pictures (N, 1, 28, 28) and labels (N,) that it learns.
+        unseen: those that it is measured on.
+        epochs: how often it sees every picture.
+        variation: how far the pictures are changed.
+        command: how to train it again.
+        into: the folder for the files.
+
+    Returns:
+        The figures on its card.
+    """
+    begun = time.perf_counter()
+    for step, loss in train_classifier(judge, *shown, epochs=epochs, variation=variation):
         tell(f"{name}: step {step:,}, loss {loss:.4f}")
-    judge.load_state_dict(
-        {k: v.half().float() for k, v in judge.state_dict().items()}
-    )  # as shipped
+    shipped = {key: value.half().to(value.dtype) for key, value in judge.state_dict().items()}
+    judge.load_state_dict(shipped)
     figures = {
-        "accuracy": round(accuracy(judge, split.test, split.test_labels), 5),
-        "train_accuracy": round(accuracy(judge, split.train, split.train_labels), 5),
-        "test_images": len(split.test),
+        "accuracy": round(accuracy(judge, *unseen), 5),
+        "train_accuracy": round(accuracy(judge, *shown), 5),
+        "test_images": len(unseen[0]),
         "seconds": round(time.perf_counter() - begun, 1),
     }
-    stem = into / f"{name}-classifier"
-    card = {
-        "data": name,
-        "seed": 0,
-        "command": f"python -m diffviz.train classifiers {name} --epochs {epochs // _EPOCHS[name]}",
-        "metrics": figures,
-    }
-    save_module(stem, judge, card)
+    card = {"data": name, "seed": 0, "command": command, "metrics": figures}
+    save_module(into / f"{name}-classifier", judge, card)
     return figures
 
 

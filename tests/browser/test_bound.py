@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.journeys import fine
+
 PATIENCE = 60_000.0  # milliseconds: machines that test are slow at times
 FIGURES = ".dv-sum b"
 TERMS = "() => document.querySelector('.st-key-bound_terms .js-plotly-plot').data"
@@ -23,13 +25,6 @@ def visit(app_url: str, wait_idle: Any) -> Any:
         wait_idle(page)
 
     return visit
-
-
-def fine(page: Any, serve: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
 
 
 def bits(page: Any) -> list[float]:
@@ -52,7 +47,7 @@ def test_the_terms_are_in_sight_and_add_up(page: Any, visit: Any, serve: Any) ->
     expect(page.get_by_text("500 test pictures")).to_be_visible()
     expect(page.locator(".dv-vae tbody tr")).to_have_count(5)
     assert 2 <= page.locator(".st-key-page_questions a").count() <= 3
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_reader_changes_the_chain_and_the_link_brings_it_back(
@@ -91,8 +86,8 @@ def test_a_reader_changes_the_chain_and_the_link_brings_it_back(
     visit(other, page.url.partition("/bound")[2])
     assert bits(other) == now
     assert other.url == page.url
-    fine(page, serve)
-    fine(other, serve)
+    fine(page, serve.log("app.py"))
+    fine(other, serve.log("app.py"))
 
 
 def test_clothes_cost_more_than_digits(page: Any, visit: Any, serve: Any, wait_idle: Any) -> None:
@@ -103,7 +98,7 @@ def test_clothes_cost_more_than_digits(page: Any, visit: Any, serve: Any, wait_i
     expect(page.get_by_text("The latents of a real piece")).to_be_visible(timeout=PATIENCE)
     wait_idle(page)
     assert bits(page)[4] > digits + 1
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_what_a_link_cannot_have_is_told_and_the_rest_counts(
@@ -114,7 +109,7 @@ def test_what_a_link_cannot_have_is_told_and_the_rest_counts(
     for word in ("steps", "spacing", "over", "told", "last", "pictures", "zzz"):
         assert word in message
     expect(page.get_by_text("1 learned step", exact=True)).to_be_visible()
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_schedule_that_never_gets_noisy_is_told(
@@ -125,7 +120,7 @@ def test_a_schedule_that_never_gets_noisy_is_told(
     alert = page.locator("[data-testid=stAlert]", has_text="never has as much noise")
     expect(alert).to_be_visible(timeout=2 * PATIENCE)
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -146,7 +141,7 @@ def test_nothing_overlaps_on_a_small_screen(
     assert ladder is not None
     assert table is not None
     assert table["y"] >= ladder["y"] + ladder["height"] or table["x"] > ladder["x"] + 400
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_the_questions_set_the_page_up(page: Any, visit: Any, serve: Any, wait_idle: Any) -> None:
@@ -156,4 +151,4 @@ def test_the_questions_set_the_page_up(page: Any, visit: Any, serve: Any, wait_i
     expect(page.get_by_text("1,000 learned steps")).to_be_visible(timeout=PATIENCE)
     wait_idle(page)
     assert bits(page)[3] > 20
-    fine(page, serve)
+    fine(page, serve.log("app.py"))

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.journeys import fine, until
+
 PATIENCE = 30_000.0  # milliseconds: machines that test are slow at times
 READY = '.dvz[data-ready="true"]'
 QUICK = {"noise": {"steps": 8}, "given": {"trip": 5}}
@@ -20,21 +22,6 @@ def visit(page: Any, url: str, wait_idle: Any, **query: object) -> None:
     page.goto(f"{url}/collar?{urlencode({**quick, **query})}")
     expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
     wait_idle(page)
-
-
-def fine(page: Any, serve: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
-
-
-def until(page: Any, frame: int) -> None:
-    page.wait_for_function(
-        f"(e) => e.__diffviz.frame === {frame}",
-        arg=page.locator(".dvz").element_handle(),
-        timeout=2 * PATIENCE,
-    )
 
 
 def test_three_rows_of_dogs_are_played_scrubbed_and_kept_in_the_address(
@@ -52,24 +39,24 @@ def test_three_rows_of_dogs_are_played_scrubbed_and_kept_in_the_address(
     assert box["y"] + box["height"] < 900, "dogs and scrubber are in sight"
 
     page.locator(".dvz").press("Home")
-    until(page, 0)
+    until(page, 0, 2 * PATIENCE)
     page.keyboard.press("Space")
-    until(page, 8)
+    until(page, 8, 2 * PATIENCE)
     page.locator(".dvz").press("Home")
-    until(page, 0)
+    until(page, 0, 2 * PATIENCE)
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    until(page, 3)
+    until(page, 3, 2 * PATIENCE)
     page.locator(".dvz-thumb").nth(1).click()
     expect(page).to_have_url(re.compile(r"[?&]follow=1\b"), timeout=2 * PATIENCE)
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
     other = new_page()
     other.goto(page.url)
     expect(other.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
     wait_idle(other)
-    until(other, 3)
+    until(other, 3, 2 * PATIENCE)
 
 
 def test_guidance_is_switched_off_and_the_rows_become_one(
@@ -90,7 +77,7 @@ def test_guidance_is_switched_off_and_the_rows_become_one(
     rows = main.locator(".dv-dogs")
     sources = [rows.nth(k).locator("img").first.get_attribute("src") for k in range(3)]
     assert sources[0] == sources[1] == sources[2]
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_given_dog_gets_a_collar_and_loses_it(
@@ -111,7 +98,7 @@ def test_a_given_dog_gets_a_collar_and_loses_it(
     expect(page).to_have_url(re.compile(r"[?&]pose=sits\b"), timeout=2 * PATIENCE)
     wait_idle(page)
     assert main.get_by_alt_text("given", exact=True).get_attribute("src") != before
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
     other = new_page()
     other.goto(page.url)
@@ -136,7 +123,7 @@ def test_what_a_link_cannot_have_is_told(
 ) -> None:
     visit(page, app_url, wait_idle, **query)
     expect(page.get_by_test_id("stAlert").get_by_text(re.compile(told))).to_be_visible()
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
@@ -161,4 +148,4 @@ def test_it_fits_in_both_sizes_and_themes(
     page.screenshot(path=tmp_path / f"collar-{dogs}-{width}-{scheme}.png", full_page=True)
     expect(page.get_by_text("Worth trying")).to_be_attached()
     expect(page.get_by_test_id("stAlert")).to_have_count(0)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))

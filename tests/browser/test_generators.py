@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from diffviz.pretrained import GENERATOR_FOLDER
+from tests.browser.journeys import fine, until
 
 PATIENCE = 30_000.0  # milliseconds: machines that test are slow at times
 READY = '.dvz[data-ready="true"]'
@@ -29,19 +30,6 @@ def visit(page: Any, url: str, wait_idle: Any, where: str, **query: object) -> N
     page.goto(f"{url}/{where}?{urlencode(query)}")
     expect(page.get_by_text("Worth trying")).to_be_visible(timeout=3 * PATIENCE)
     wait_idle(page, timeout=3 * PATIENCE)
-
-
-def fine(page: Any, log: str) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-    assert "Traceback" not in log
-
-
-def until(page: Any, player: Any, frame: int) -> None:
-    page.wait_for_function(
-        f"(e) => e.__diffviz.frame === {frame}", arg=player.element_handle(), timeout=PATIENCE
-    )
 
 
 # The bill ---------------------------------------------------------------------------------------
@@ -145,10 +133,10 @@ def test_three_generators_draw_the_same_classes(
     assert box["y"] + 400 < 900, "the pictures are in sight"
 
     first.press("Home")
-    until(page, first, 0)
+    until(page, 0, PATIENCE, first)
     expect(first.get_by_text(re.compile("what each starts from"))).to_be_visible()
     page.keyboard.press("ArrowRight")
-    until(page, first, 1)
+    until(page, 1, PATIENCE, first)
     expect(first.get_by_text(re.compile(r"2 of 8 calls"))).to_be_visible()
     first.locator(".dvz-thumb").nth(1).click()
     expect(page).to_have_url(re.compile(r"[?&]follow=1\b"), timeout=PATIENCE)
@@ -184,7 +172,7 @@ def test_a_training_is_played_again(
     replayed.press("Home")
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    until(page, replayed, 3)
+    until(page, 3, PATIENCE, replayed)
     expect(replayed.get_by_text(re.compile(r"^step \d+ of \d,000$"))).to_be_visible()
     expect(page).to_have_url(re.compile(r"[?&]frame=3\b"), timeout=PATIENCE)
     assert page.traffic.sent - sent <= 10
@@ -194,7 +182,7 @@ def test_a_training_is_played_again(
     other = new_page()
     other.goto(page.url)
     expect(other.locator(READY)).to_have_count(2, timeout=2 * PATIENCE)
-    until(other, other.locator(".dvz").nth(1), 3)
+    until(other, 3, PATIENCE, other.locator(".dvz").nth(1))
 
 
 def test_odd_links_are_answered_in_place(new_page: Any, serve: Any, wait_idle: Any) -> None:

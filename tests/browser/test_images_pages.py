@@ -16,6 +16,7 @@ from playwright.sync_api import expect
 from torch.nn import functional
 
 from diffviz.images import IMAGE_DATASETS, labelled_images
+from tests.browser.journeys import fine, until
 
 PATIENCE = 30_000.0  # milliseconds: machines that test are slow at times
 READY = '.dvz[data-ready="true"]'
@@ -26,21 +27,6 @@ def visit(page: Any, url: str, wait_idle: Any, where: str = "images", **query: o
     page.goto(f"{url}/{where}?{urlencode({**QUICK, **query})}")
     expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
     wait_idle(page)
-
-
-def fine(page: Any, serve: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
-
-
-def until(page: Any, frame: int) -> None:
-    page.wait_for_function(
-        f"(e) => e.__diffviz.frame === {frame}",
-        arg=page.locator(".dvz").element_handle(),
-        timeout=PATIENCE,
-    )
 
 
 def test_pictures_are_drawn_scrubbed_and_kept_in_the_address(
@@ -56,11 +42,11 @@ def test_pictures_are_drawn_scrubbed_and_kept_in_the_address(
     assert box["y"] + 440 < 900, "pictures and scrubber are in sight"
 
     page.locator(".dvz").press("Home")
-    until(page, 0)
+    until(page, 0, PATIENCE)
     sent = page.traffic.sent
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    until(page, 3)
+    until(page, 3, PATIENCE)
     page.locator(".dvz-thumb").nth(1).click()
     expect(page).to_have_url(re.compile(r"[?&]follow=1\b"), timeout=PATIENCE)
     expect(page.locator(".dvz-card-levels").first.locator(".dvz-card-value")).to_have_text(
@@ -74,12 +60,12 @@ def test_pictures_are_drawn_scrubbed_and_kept_in_the_address(
     expect(other.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
     wait_idle(other)
     expect(other.locator('.dvz-thumb[aria-pressed="true"]')).to_have_attribute("data-item", "1")
-    until(other, 3)
+    until(other, 3, PATIENCE)
 
     page.get_by_test_id("stButtonGroup").get_by_text("3", exact=True).click()
     expect(page).to_have_url(re.compile(r"[?&]classes=7\b"), timeout=PATIENCE)
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_what_is_being_drawn_is_seen_before_it_is_done(
@@ -112,7 +98,7 @@ def test_the_other_looks(
         expect(page.locator(".dv-ladder tbody tr")).to_have_count(7)
     else:
         expect(page.locator(READY)).to_be_visible(timeout=PATIENCE)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_drawing_is_redrawn_at_the_level_that_is_set(
@@ -139,7 +125,7 @@ def test_a_drawing_is_redrawn_at_the_level_that_is_set(
         timeout=PATIENCE
     )
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
     other = new_page()
     other.goto(page.url)
@@ -165,7 +151,7 @@ def test_a_region_is_painted_out_and_filled_in(
         timeout=PATIENCE
     )
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_damaged_picture_is_restored(
@@ -178,7 +164,7 @@ def test_a_damaged_picture_is_restored(
     expect(main.get_by_text(re.compile("is known; what it hid is not"))).to_be_visible(
         timeout=PATIENCE
     )
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def png(size: tuple[int, int]) -> bytes:
@@ -212,7 +198,7 @@ def test_odd_uploads_are_answered_in_place(
     chooser.set_input_files({"name": "dot.png", "mimeType": "image/png", "buffer": png((1, 1))})
     expect(page.get_by_text(re.compile("an SVG file"))).to_have_count(0, timeout=PATIENCE)
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_without_real_pictures_it_says_what_is_missing(
@@ -279,7 +265,7 @@ def test_a_zip_of_pictures_is_explored_and_odd_ones_are_answered(
     expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
     expect(page.get_by_text(re.compile("Memorisation"))).to_be_visible(timeout=PATIENCE)
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_strange_links_are_answered_in_place(
@@ -291,4 +277,4 @@ def test_strange_links_are_answered_in_place(
         expect(page.get_by_text(re.compile(words))).to_be_visible(timeout=PATIENCE)
     visit(page, app_url, wait_idle, "edit", picture="nonsense", region="more", edit="inpaint")
     expect(page.get_by_text(re.compile("is not a painted region"))).to_be_visible(timeout=PATIENCE)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))

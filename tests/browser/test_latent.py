@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.journeys import fine
+
 PATIENCE = 40_000.0  # milliseconds: machines that test are slow at times
 MAP = '.atlas[data-ready="true"]'
 PLAYER = '.dvz[data-ready="true"]'
@@ -18,13 +20,6 @@ def visit(page: Any, url: str, ready: str, wait_idle: Any, **query: object) -> N
     page.goto(f"{url}/latent?{urlencode(query)}")
     expect(page.locator(ready)).to_be_visible(timeout=4 * PATIENCE)
     wait_idle(page)
-
-
-def fine(page: Any, serve: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
 
 
 def box_of(page: Any) -> dict[str, float]:
@@ -86,7 +81,7 @@ def test_the_picture_follows_the_cursor_without_the_server(
     expect(value).to_have_text(
         f"({after[0]:.2f}, {after[1]:.2f})".replace("-", "\N{MINUS SIGN}"), timeout=PATIENCE
     )
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_pinned_code_is_a_link(
@@ -114,7 +109,7 @@ def test_a_pinned_code_is_a_link(
     other.get_by_role("button", name="Take out").click()
     expect(other).not_to_have_url(re.compile(r"[?&]z="), timeout=PATIENCE)
     wait_idle(other)
-    fine(other, serve)
+    fine(other, serve.log("app.py"))
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1440, 900, "dark"), (1024, 768, "light")])
@@ -140,7 +135,7 @@ def test_layers_and_classes_are_chosen_in_the_browser(
     looks.add(page.locator(".atlas-under").evaluate("(c) => c.toDataURL()"))
     assert len(looks) == 5
     assert page.traffic.sent == sent
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_codes_flow_and_their_pictures_with_them(
@@ -170,7 +165,7 @@ def test_codes_flow_and_their_pictures_with_them(
     page.mouse.click(stage["x"] + place[0], stage["y"] + place[1])
     expect(page).to_have_url(re.compile(r"[?&]follow=([0-9]|1[0-5])\b"), timeout=PATIENCE)
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_both_priors_are_drawn_anew(
@@ -188,7 +183,7 @@ def test_both_priors_are_drawn_anew(
     expect(rows.first).not_to_have_attribute("src", str(before[0]), timeout=PATIENCE)
     wait_idle(page)
     expect(page.get_by_text(re.compile("Two priors, one decoder"))).to_be_visible()
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_strange_links_are_answered_in_place(
@@ -203,4 +198,4 @@ def test_strange_links_are_answered_in_place(
     visit(page, app_url, PLAYER, wait_idle, show="flow", steps=4, guidance="much", classes="77")
     for words in ("is not a finite number", "names a class that is above 9"):
         expect(page.get_by_text(re.compile(words))).to_be_visible(timeout=PATIENCE)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from diffviz.refine import LEVELS
+from tests.browser.journeys import fine, until
 
 PATIENCE = 60_000.0  # milliseconds: machines that test are slow at times
 READY = '.dvz[data-ready="true"]'
@@ -21,21 +22,6 @@ def visit(page: Any, url: str, wait_idle: Any, **query: object) -> None:
     expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
     expect(page.locator(".dv-levels tbody tr")).to_have_count(len(LEVELS), timeout=2 * PATIENCE)
     wait_idle(page)
-
-
-def fine(page: Any, serve: Any) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
-
-
-def until(page: Any, frame: int) -> None:
-    page.wait_for_function(
-        f"(e) => e.__diffviz.frame === {frame}",
-        arg=page.locator(".dvz").element_handle(),
-        timeout=PATIENCE,
-    )
 
 
 def values(page: Any, panel: int, frame: int, item: int = 0) -> list[float]:
@@ -60,9 +46,9 @@ def test_a_sample_is_refined_step_by_step_and_the_level_is_a_link(
     assert box["y"] + 440 < 900, "samples, refined ones and scrubber are in sight"
 
     page.locator(".dvz").press("Home")
-    until(page, 0)
+    until(page, 0, PATIENCE)
     page.keyboard.press("ArrowRight")
-    until(page, 1)
+    until(page, 1, PATIENCE)
     assert values(page, 0, 0) == values(page, 0, 10)  # the sample stands still
     noisy, refined = values(page, 1, 0), values(page, 1, 10)
     sample = values(page, 0, 10)
@@ -79,7 +65,7 @@ def test_a_sample_is_refined_step_by_step_and_the_level_is_a_link(
     expect(main.get_by_text(re.compile("come back as they were"))).to_be_visible(timeout=PATIENCE)
     expect(page.locator(".dv-levels tr.dv-on th")).to_have_text("0%")
     wait_idle(page)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
     other = new_page()
     other.goto(page.url)
@@ -118,7 +104,7 @@ def test_the_answer_and_the_curves_are_told(
     beside = chart["x"] >= table["x"] + table["width"]
     assert beside or chart["y"] >= table["y"] + table["height"], "nothing overlaps"
     page.screenshot(path=tmp_path / f"refine-{width}-{scheme}.png", full_page=True)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_gan_is_refined_with_the_class_that_it_was_asked_for(
@@ -135,7 +121,7 @@ def test_a_gan_is_refined_with_the_class_that_it_was_asked_for(
     wait_idle(page)
     labels = page.locator(".dvz-thumb").evaluate_all("(all) => all.map((e) => e.title)")
     assert labels == [f"label {k}" for k in range(10)] * 2
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_what_a_link_asks_for_and_cannot_be_had_is_said(
@@ -150,7 +136,7 @@ def test_what_a_link_asks_for_and_cannot_be_had_is_said(
     ):
         expect(page.get_by_text(re.compile(re.escape(words)))).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text(re.compile("these are fresh ones"))).to_be_visible(timeout=PATIENCE)
-    fine(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_what_was_not_measured_or_is_not_here_is_said(
