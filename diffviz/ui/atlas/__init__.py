@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from diffviz.ui import theme, wishes
+from diffviz.ui.scripts import with_helpers
 
 __all__ = ["DIGITS", "Chart", "atlas", "payload", "pin_of", "pin_word"]
 
@@ -220,5 +221,5 @@ def _component() -> Callable[..., Mapping[str, Any]]:
     return st.components.v2.component(
         "diffviz_atlas",
         css=(HERE / "atlas.css").read_text(encoding="utf-8"),
-        js=(HERE / "atlas.js").read_text(encoding="utf-8"),
+        js=with_helpers(HERE / "atlas.js"),
     )

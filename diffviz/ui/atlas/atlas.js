@@ -21,35 +21,8 @@ const HINT = "Arrow keys move over the map, with shift in larger steps. Enter or
 const ATLASES = new WeakMap();  // mounted element -> Atlas
 const SAVED = new Map();        // a map's name -> what was chosen on it, for when it is remounted
 
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
-
 // ---------------------------------------------------------------------------------------------
-// Page helpers
-
-function make(tag, className, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-const probe = document.createElement("canvas").getContext("2d");
-
-// Whether a CSS colour is dark.
-function isDark(color) {
-  probe.fillStyle = "#ffffff";
-  probe.fillStyle = color.trim() || "#ffffff";
-  const value = probe.fillStyle;
-  const [r, g, b] = value[0] === "#"
-    ? [1, 3, 5].map((i) => parseInt(value.slice(i, i + 2), 16))
-    : value.match(/[\d.]+/g).map(Number);
-  return 0.3 * r + 0.59 * g + 0.11 * b < 110;
-}
-
-function bytesOf(text) {
-  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-}
+// Words
 
 // A number with a true minus sign.
 function signed(value, digits = DIGITS) {

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from diffviz.ui import wishes
 from diffviz.ui.canvas.codec import MAX_POINTS, decode_points, encode_points
+from diffviz.ui.scripts import with_helpers
 
 __all__ = ["MAX_POINTS", "decode_points", "draw_points", "encode_points"]
 
@@ -88,5 +89,5 @@ def _component() -> Callable[..., Mapping[str, Any]]:
     return st.components.v2.component(
         "diffviz_canvas",
         css=(HERE / "canvas.css").read_text(encoding="utf-8"),
-        js=(HERE / "canvas.js").read_text(encoding="utf-8"),
+        js=with_helpers(HERE / "canvas.js"),
     )

@@ -14,8 +14,6 @@ const HINT = "Arrow keys move the pen, with shift in larger steps. Space puts th
 const PADS = new WeakMap();  // mounted element -> Pad
 const SAVED = new Map();     // a sheet's id -> {revision, word, strokes}, for when it is remounted
 
-const clamp = (v) => Math.min(1, Math.max(-1, v));
-
 // ---------------------------------------------------------------------------------------------
 // Points and words
 
@@ -97,27 +95,6 @@ function fromWord(word) {
     points.push([(bytes[i] / 255) * 2 - 1, (bytes[i + 1] / 255) * 2 - 1]);
   }
   return points;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Page helpers
-
-function make(tag, className, attributes = {}) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
-
-const probe = document.createElement("canvas").getContext("2d");
-
-// Any CSS colour as [r, g, b].
-function rgb(color, fallback) {
-  probe.fillStyle = fallback;
-  probe.fillStyle = color.trim() || fallback;
-  const value = probe.fillStyle;
-  if (value[0] === "#") return [1, 3, 5].map((i) => parseInt(value.slice(i, i + 2), 16));
-  return value.match(/[\d.]+/g).slice(0, 3).map(Number);
 }
 
 // ---------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
 from diffviz.ui import wishes
+from diffviz.ui.scripts import with_helpers
 from diffviz.ui.sheet.codec import (
     LEVELS,
     MAX_SIDE,
@@ -205,5 +206,5 @@ def _component() -> Callable[..., Mapping[str, Any]]:
     return st.components.v2.component(
         "diffviz_sheet",
         css=(HERE / "sheet.css").read_text(encoding="utf-8"),
-        js=(HERE / "sheet.js").read_text(encoding="utf-8"),
+        js=with_helpers(HERE / "sheet.js"),
     )

@@ -48,33 +48,7 @@ const SHEETS = new WeakMap();  // mounted element -> Sheet
 const SAVED = new Map();       // a sheet's name -> what is on it, for when it is remounted
 const CHOSEN = new Map();      // the same for its tools
 
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const toWord = (ink) => btoa(String.fromCharCode(...ink));
-const fromWord = (word) => Uint8Array.from(atob(word), (letter) => letter.charCodeAt(0));
-
-// ---------------------------------------------------------------------------------------------
-// Page helpers
-
-function make(tag, className, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  element.className = className;
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-const probe = document.createElement("canvas").getContext("2d");
-
-// Whether a CSS colour is dark.
-function isDark(color) {
-  probe.fillStyle = "#ffffff";
-  probe.fillStyle = color.trim() || "#ffffff";
-  const value = probe.fillStyle;
-  const [r, g, b] = value[0] === "#"
-    ? [1, 3, 5].map((i) => parseInt(value.slice(i, i + 2), 16))
-    : value.match(/[\d.]+/g).map(Number);
-  return 0.3 * r + 0.59 * g + 0.11 * b < 110;
-}
 
 function distance([x, y], [ax, ay], [bx, by]) {
   const [dx, dy] = [bx - ax, by - ay];
@@ -207,7 +181,7 @@ class Sheet {
   update(data, report) {
     this.report = report;
     this.height = data.height;
-    this.backdrop = data.backdrop ? fromWord(data.backdrop) : null;
+    this.backdrop = data.backdrop ? bytesOf(data.backdrop) : null;
     const name = `${data.id} ${data.kind} ${data.rows}x${data.columns}`;
     if (name !== this.name || data.revision !== this.revision) {
       const before = this.name === name ? this.ink : null;
@@ -220,7 +194,7 @@ class Sheet {
         Object.assign(this, { ink: saved.ink, history: saved.history, told: saved.told });
         this.send(0);
       } else {
-        this.ink = data.ink ? fromWord(data.ink) : new Uint8Array(data.rows * data.columns);
+        this.ink = data.ink ? bytesOf(data.ink) : new Uint8Array(data.rows * data.columns);
         this.told = toWord(this.ink);
         this.history = before && toWord(before) !== this.told ? [...this.history, before] : [];
         this.save();
