@@ -37,6 +37,7 @@ __all__ = [
     "duration",
     "load_bill",
     "markdown",
+    "measured",
     "read_bill",
 ]
 
@@ -215,6 +216,19 @@ def load_bill(place: Path | None = None) -> Bill:
             f"The figures in {place.name} cannot be read. Measure them anew: {COMMAND}"
         ) from error
     return read_bill(kept)
+
+
+def measured(name: str, place: Path = KEPT) -> SetBill | None:
+    """The figures of a set, for pages that do without where there are none that can be read.
+
+    Args:
+        name: one of ``SOURCES``.
+        place: the file.
+    """
+    try:
+        return load_bill(place).sets.get(name)
+    except BillError:
+        return None
 
 
 def read_bill(kept: Any) -> Bill:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diffviz.bill import measured
 from diffviz.ui import bound_controls, bound_words, controls, generate_controls, links, theme
 from diffviz.ui.bound_figures import growth_chart, terms_chart
-from diffviz.ui.bound_run import climb, growth, split, vae_bits
+from diffviz.ui.bound_run import climb, growth, split
 from diffviz.ui.picture_sets import PICTURE_SETS
 from diffviz.ui.waiting import wait_for
 
@@ -63,7 +64,7 @@ def show() -> None:
     climbed = wait_for(lambda watch: climb(run, watch), "The ladder", bar)
     ladder.html(bound_words.ladder_html(climbed, PICTURE_SETS[run.pictures].one, colors))
     beside.html(bound_words.compared_html(run, found))
-    beside.markdown(bound_words.vae_sentence(run, vae_bits(run.pictures), found.bound.total))
+    beside.markdown(bound_words.vae_sentence(run, measured(run.pictures), found.bound.total))
     links.sync()
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diffviz.bill import measured
 from diffviz.latents import Figures, read_figures
 from diffviz.ui import controls, generate_controls, latent_controls, latent_words, links, theme
 from diffviz.ui.atlas import atlas
@@ -71,7 +72,8 @@ def show_priors(name: str) -> None:
     with below, controls.bar():
         seed = controls.choose_seed()
         controls.complain("seed")
-    samples, rows = latent_words.read_rows(name)
+    found = measured(name)
+    rows = latent_words.qualities(found)
     left, right = words.columns([1.1, 1], gap="large")
     why = trouble(name, 16)
     if why is not None:
@@ -84,8 +86,8 @@ def show_priors(name: str) -> None:
             st.html(latent_words.priors_html(made))
         left.markdown(latent_words.about_priors(name, 16, figures_of(name, 16)))
     right.markdown(latent_words.answer(rows, name))
-    if rows:
-        right.markdown(latent_words.table(rows, samples))
+    if found is not None:
+        right.markdown(latent_words.table(rows, found.samples))
     links.sync()
 
 

@@ -19,6 +19,7 @@ from diffviz.bill import (
     duration,
     load_bill,
     markdown,
+    measured,
     read_bill,
 )
 
@@ -185,3 +186,14 @@ def test_the_readme_has_a_table_a_set_with_every_row() -> None:
     ]
     assert lines[6] == "| GAN | 5.2 | 0.910 | 0.860 | 98.5% | 1 | 0.52 ms | 19 M | 938 k | 32 min |"
     assert tables[2].startswith("Fashion-MNIST")
+
+
+def test_pages_that_do_without_get_nothing_where_nothing_can_be_read(tmp_path: Path) -> None:
+    place = tmp_path / "generators.json"
+    assert measured("mnist", place) is None
+    for text in ("", "[]", '{"mnist": 3}', "{}"):
+        place.write_text(text)
+        assert measured("mnist", place) is None
+    found = measured("mnist", Path(__file__).parent / "bill_sample.json")
+    assert found is not None
+    assert found.samples == 10_000

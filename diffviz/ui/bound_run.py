@@ -6,8 +6,6 @@ number of steps is answered at once; the network is asked only for the pictures 
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diffviz.elbo import KEPT, LAST, Bound, Curve, chain, limit, read_curves, terms
+from diffviz.elbo import LAST, Bound, Curve, chain, limit, read_curves, terms
 from diffviz.images import IMAGE_INFO, labelled_images
 from diffviz.noising import jump
 from diffviz.ui import picture_sets, stage
@@ -38,7 +36,6 @@ __all__ = [
     "curve_of",
     "growth",
     "split",
-    "vae_bits",
 ]
 
 Floats = NDArray[np.float32]
@@ -55,7 +52,6 @@ GROWTH: tuple[int, ...] = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200,
 RUNGS = 7
 """How many latents are shown as pictures."""
 
-_GENERATORS = KEPT.with_name("generators.json")
 _PIXELS = 28 * 28
 _SHOWN = 35  # which of the shipped pictures
 _DRAWN = 7  # the class of the picture that a network draws where none ships
@@ -228,20 +224,3 @@ def _picture(name: str) -> Floats:
     run = GenerateRun(name, count=1, classes=(_DRAWN,), sampler=sampler)
     drawn: Floats = simulate(run)[0].x_t[-1].clamp(-1, 1).numpy()
     return drawn
-
-
-def vae_bits(name: str) -> dict[str, float]:
-    """Bounds of ordinary VAEs on the same pictures, in bits per dimension, where some are measured.
-
-    They are read from ``assets/generators.json``: set, then model, then ``elbo_bits``.
-    """
-    try:
-        entries = json.loads(_GENERATORS.read_text("utf-8"))[name]
-        found = {
-            model: float(entry["elbo_bits"])
-            for model, entry in entries.items()
-            if isinstance(entry, dict) and "elbo_bits" in entry
-        }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        return {}
-    return {model: bits for model, bits in found.items() if math.isfinite(bits)}

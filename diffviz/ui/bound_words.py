@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from diffviz.bill import SetBill
 from diffviz.ui.bound_run import BoundRun, Floats, Rungs, Split
 from diffviz.ui.picture_pngs import data_uri
 from diffviz.ui.picture_sets import PICTURE_SETS
@@ -103,22 +102,20 @@ def about_lines(run: BoundRun, found: Split) -> str:
     return f"{words} What it does change is how many steps it takes to come near."
 
 
-def vae_sentence(run: BoundRun, bits: Mapping[str, float], total: float) -> str:
+def vae_sentence(run: BoundRun, measured: SetBill | None, total: float) -> str:
     """Ordinary VAEs beside this bound; empty where none were measured.
 
     Args:
         run: what the bound was asked of.
-        bits: by model, as ``bound_run.vae_bits`` finds them.
+        measured: the figures of the generators, if there are any.
         total: the bound on show.
     """
-    if not bits:
+    if measured is None or not measured.bits:
         return ""
-    name, best = min(bits.items(), key=lambda item: item[1])
-    size = name.removeprefix("vae")
-    latent = f" with {size} latent numbers" if size.isdigit() else ""
+    size, best = min(measured.bits.items(), key=lambda item: item[1].elbo_bits)
     return (
-        f"**An ordinary VAE{latent} comes to {_bits(best)} bits per dimension on the same "
-        f"pictures**, where this chain of {run.steps:,} has {_bits(total)}."
+        f"**An ordinary VAE with {size} latent numbers comes to {_bits(best.elbo_bits)} bits per "
+        f"dimension on the same pictures**, where this chain of {run.steps:,} has {_bits(total)}."
     )
 
 

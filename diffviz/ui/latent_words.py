@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Protocol
 
+from diffviz.bill import SetBill
 from diffviz.latents import Between, Figures
 from diffviz.ui.latent_run import Flowing, LatentRun, MapView, Priors
 from diffviz.ui.picture_pngs import contact_sheet
@@ -15,8 +14,7 @@ from diffviz.ui.picture_sets import PICTURE_SETS
 from diffviz.ui.reverse_words import time_words
 
 __all__ = [
-    "KEPT",
-    "Row",
+    "Quality",
     "about_claim",
     "about_flow",
     "about_map",
@@ -24,12 +22,9 @@ __all__ = [
     "about_priors",
     "answer",
     "priors_html",
-    "read_rows",
+    "qualities",
     "table",
 ]
-
-KEPT = Path(__file__).parents[1] / "assets" / "generators.json"
-"""Where the quality of all generators is kept."""
 
 _ROWS = {
     "vae2": "VAE of 2 numbers, its own prior",
@@ -149,36 +144,27 @@ def about_flow(run: LatentRun, made: Flowing) -> str:
 # Which prior ------------------------------------------------------------------------------------
 
 
-class Row(NamedTuple):
-    """The measured quality of one generator.
+class Quality(Protocol):
+    """What is measured of samples: a row of the bill, or what real pictures measure."""
 
-    Attributes:
-        frechet: Frechet distance of features to the test set's: less is better.
-        precision: share of samples that lie among real pictures.
-        recall: share of real pictures that lie among samples.
-    """
+    @property
+    def frechet(self) -> float:
+        """Frechet distance of features to the test set's: less is better."""
 
-    frechet: float
-    precision: float
-    recall: float
+    @property
+    def precision(self) -> float:
+        """Share of samples that lie among real pictures."""
 
-
-def read_rows(name: str, place: Path = KEPT) -> tuple[int, dict[str, Row]]:
-    """Return how many samples were measured, and key to quality; "floor" is real pictures' own.
-
-    Returns:
-        Nothing of what is not there or cannot be read.
-    """
-    try:
-        entry = json.loads(place.read_text("utf-8"))[name]
-        rows = {str(raw["key"]): _row(raw) for raw in entry["rows"]}
-        return int(entry["samples"]), rows | {"floor": _row(entry["floor"])}
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0, {}
+    @property
+    def recall(self) -> float:
+        """Share of real pictures that lie among samples."""
 
 
-def _row(raw: Mapping[str, Any]) -> Row:
-    return Row(*(float(raw[key]) for key in Row._fields))
+def qualities(found: SetBill | None) -> Mapping[str, Quality]:
+    """Return key to quality; "floor" is that of real pictures.  Nothing where nothing is known."""
+    if found is None:
+        return {}
+    return {**{row.key: row for row in found.rows}, "floor": found.floor}
 
 
 def about_priors(name: str, latent: int, figures: Figures | None) -> str:
@@ -209,7 +195,7 @@ def about_priors(name: str, latent: int, figures: Figures | None) -> str:
     )
 
 
-def answer(rows: Mapping[str, Row], name: str) -> str:
+def answer(rows: Mapping[str, Quality], name: str) -> str:
     """Whether the diffusion prior makes samples better, from the measured quality."""
     own, mended = rows.get("vae"), rows.get("vae_latent")
     if own is None or mended is None:
@@ -244,7 +230,7 @@ def answer(rows: Mapping[str, Row], name: str) -> str:
     )
 
 
-def table(rows: Mapping[str, Row], samples: int) -> str:
+def table(rows: Mapping[str, Quality], samples: int) -> str:
     """The measured quality as a Markdown table."""
     head = "| | Fréchet distance | precision | recall |\n|---|---:|---:|---:|\n"
     named = {**_ROWS, "floor": f"Real pictures, {samples:,} as the samples"}

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from diffviz import elbo
+from diffviz.bill import Bits, Floor, SetBill
 from diffviz.ui import bound_run
 from diffviz.ui.bound_controls import OVER
 from diffviz.ui.bound_figures import growth_chart, terms_chart
@@ -24,7 +25,6 @@ from diffviz.ui.bound_run import (
     curve_of,
     growth,
     split,
-    vae_bits,
 )
 from diffviz.ui.bound_words import (
     about,
@@ -171,26 +171,14 @@ def test_missing_curves_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         split(RUN)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"mnist": 3}', '{"mnist": {"gan": {}}}', "{}"])
-def test_no_sentence_about_vaes_that_were_not_measured(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
-) -> None:
-    place = tmp_path / "generators.json"
-    monkeypatch.setattr(bound_run, "_GENERATORS", place)
-    assert vae_bits("mnist") == {}
-    place.write_text(text)
-    assert vae_bits("mnist") == {}
-    assert vae_sentence(RUN, {}, 2.0) == ""
+def test_no_sentence_about_vaes_that_were_not_measured() -> None:
+    assert vae_sentence(RUN, None, 2.0) == ""
+    assert vae_sentence(RUN, SetBill(10, Floor(1.0, 1.0, 1.0), (), {}), 2.0) == ""
 
 
-def test_measured_vaes_stand_beside_the_bound(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    place = tmp_path / "generators.json"
-    monkeypatch.setattr(bound_run, "_GENERATORS", place)
-    entries = {"vae2": {"elbo_bits": 5.5}, "vae16": {"elbo_bits": 4.25}, "gan": {"loss": 1}}
-    place.write_text(json.dumps({"mnist": entries}))
-    words = vae_sentence(RUN, vae_bits("mnist"), 2.79)
+def test_measured_vaes_stand_beside_the_bound() -> None:
+    bits = {2: Bits(5.5, 5.4, 0.1), 16: Bits(4.25, 4.0, 0.25)}
+    words = vae_sentence(RUN, SetBill(10, Floor(1.0, 1.0, 1.0), (), bits), 2.79)
     assert "with 16 latent numbers comes to 4.25" in words
     assert "chain of 50 has 2.79" in words
 

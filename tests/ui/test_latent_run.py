@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch.testing import assert_close
 
+from diffviz.bill import Floor, measured
 from diffviz.checkpoints import Card, Checkpoint
 from diffviz.denoisers import Network
 from diffviz.latents import Between, Codes, Distance, Figures, Mended, Surgery
@@ -32,7 +32,6 @@ from diffviz.ui.latent_run import (
     trouble,
 )
 from diffviz.ui.latent_words import (
-    Row,
     about_claim,
     about_flow,
     about_map,
@@ -40,7 +39,7 @@ from diffviz.ui.latent_words import (
     about_priors,
     answer,
     priors_html,
-    read_rows,
+    qualities,
     table,
 )
 from diffviz.ui.player import decode
@@ -261,35 +260,28 @@ def test_where_the_density_is_not_known_only_the_gain_is_told() -> None:
 
 
 def test_the_answer_follows_from_the_figures() -> None:
-    own, pixels = Row(20.0, 0.6, 0.5), Row(3.0, 0.8, 0.8)
-    better = answer({"vae": own, "vae_latent": Row(12.0, 0.7, 0.5), "diffusion": pixels}, "mnist")
+    own, pixels = Floor(20.0, 0.6, 0.5), Floor(3.0, 0.8, 0.8)
+    better = answer({"vae": own, "vae_latent": Floor(12.0, 0.7, 0.5), "diffusion": pixels}, "mnist")
     assert better.startswith("**Yes")
     assert "still nearer" in better
     assert "cover" not in better
     for recall, words in ((0.3, "cover less"), (0.7, "cover more")):
-        assert words in answer({"vae": own, "vae_latent": Row(12.0, 0.7, recall)}, "mnist")
-    assert answer({"vae": own, "vae_latent": Row(30.0, 0.5, 0.5)}, "mnist").startswith("**No")
-    assert "hardly matters" in answer({"vae": own, "vae_latent": Row(20.5, 0.6, 0.5)}, "mnist")
+        assert words in answer({"vae": own, "vae_latent": Floor(12.0, 0.7, recall)}, "mnist")
+    assert answer({"vae": own, "vae_latent": Floor(30.0, 0.5, 0.5)}, "mnist").startswith("**No")
+    assert "hardly matters" in answer({"vae": own, "vae_latent": Floor(20.5, 0.6, 0.5)}, "mnist")
     assert "not measured" in answer({"vae": own}, "mnist")
 
 
-def test_quality_is_read_and_drawn_as_a_table(tmp_path: Path) -> None:
-    place = tmp_path / "generators.json"
-    assert read_rows("mnist", place) == (0, {})
-    row = {"frechet": 12.34, "precision": 0.7, "recall": 0.5}
-    entry = {
-        "samples": 10_000,
-        "floor": row,
-        "rows": [{"key": "vae", **row, "elbo_bits": 1.0}, {"key": "gan", **row}],
-    }
-    place.write_text(json.dumps({"machine": "m", "mnist": entry}))
-    samples, rows = read_rows("mnist", place)
-    assert samples == 10_000
-    drawn = table(rows, samples)
-    assert drawn.count("| 12.34 | 70% | 50% |") == 2  # the VAE and the floor; no GAN here
-    assert read_rows("fashion", place) == (0, {})
-    place.write_text("nonsense")
-    assert read_rows("mnist", place) == (0, {})
+def test_quality_is_read_and_drawn_as_a_table() -> None:
+    assert qualities(None) == {}
+    found = measured("mnist", Path(__file__).parents[1] / "bill_sample.json")
+    assert found is not None
+    rows = qualities(found)
+    drawn = table(rows, found.samples)
+    vae = rows["vae"]
+    assert f"| {vae.frechet:.2f} | {vae.precision:.0%} | {vae.recall:.0%} |" in drawn
+    assert "| Real pictures, 10,000 as the samples | 0.61 | 95% | 96% |" in drawn
+    assert "GAN" not in drawn
 
 
 def test_missing_files_are_told_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
