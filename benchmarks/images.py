@@ -32,13 +32,14 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from diffviz.checkpoints import CheckpointError
-from diffviz.denoisers import Conditioned, Denoiser, Guided, Network
-from diffviz.evaluate import DEFAULT, even_labels
-from diffviz.grids import make_grid
-from diffviz.pretrained import image_model
-from diffviz.samplers import DDPM, SAMPLERS
-from diffviz.ui.sharing import CORES, Shared
+from diffviz.core.denoisers import Conditioned, Denoiser, Guided, Network
+from diffviz.core.grids import make_grid
+from diffviz.core.run import Plan, simulate
+from diffviz.core.samplers import DDPM, SAMPLERS
+from diffviz.models.checkpoints import CheckpointError
+from diffviz.models.pretrained import image_model
+from diffviz.studies.evaluate import DEFAULT, even_labels
+from diffviz.ui.shell.sharing import CORES, Shared
 
 PICTURES, RUNS = 16, 5
 LIMIT_SECONDS, LIMIT_RATIO = 1.5, 1.0
@@ -91,16 +92,17 @@ def guided_runs(network: Network) -> dict[str, dict[str, float]]:
     """Median seconds of a run and of its first preview, both ways."""
     schedule, sampler = network.schedule, SAMPLERS[DEFAULT.sampler]()
     grid = make_grid(schedule, DEFAULT.steps, DEFAULT.spacing)
-    x_1 = schedule.prior_std() * torch.randn(PICTURES, 1, 28, 28)
     labels = even_labels(PICTURES, 10)
 
-    def run(denoiser: Denoiser) -> Callable[[], object]:
+    def plan(denoiser: Denoiser) -> Plan:
         asked = Conditioned(denoiser, label=labels)
-        return lambda: list(sampler.iterate(asked, schedule, grid, x_1))
+        return Plan(asked, schedule, sampler, grid, (1, 28, 28), PICTURES)
+
+    def run(denoiser: Denoiser) -> Callable[[], object]:
+        return lambda: simulate(plan(denoiser))
 
     def preview(denoiser: Denoiser) -> Callable[[], object]:
-        asked = Conditioned(denoiser, label=labels)
-        return lambda: next(sampler.iterate(asked, schedule, grid, x_1)).x_0
+        return lambda: next(plan(denoiser).states()).x_0
 
     result = {}
     for key, make, turns in (("run", run, RUNS), ("preview", preview, 4 * RUNS)):
@@ -125,11 +127,10 @@ def against_peer(network: Network) -> dict[str, float]:
     schedule = network.schedule
     grid = make_grid(schedule, STEPS, DEFAULT.spacing)
     asked = Conditioned(network, label=even_labels(BATCH, 10))
-    generator = torch.Generator()
+    plan, generator = Plan(asked, schedule, DDPM(), grid, (1, 28, 28), BATCH), torch.Generator()
 
     def ours() -> Tensor:
-        x_1 = schedule.prior_std() * torch.randn(BATCH, 1, 28, 28, generator=generator)
-        return DDPM().sample(asked, schedule, grid, x_1, generator)
+        return simulate(plan, 1).x_t
 
     def theirs() -> object:
         options = {"num_inference_steps": STEPS, "output_type": "np"}

@@ -1,116 +1,34 @@
-"""Quality against the number of evaluations, for all samplers.
+"""Quality against the number of evaluations, measured and drawn.
 
-Every sampler at every budget of evaluations, with the exact denoiser of a Gaussian mixture and with
-the trained network that ships, several seeds each: sliced Wasserstein-2, energy distance and MMD to
-fresh data, beside the same between fresh data (the floor), and for samplers without noise the
-distance of their end points to those of the denoiser's own ODE.
+What is measured, and why in this setting, says ``python -m diffviz quality --help``; this draws the
+chart of docs/measurements.md of it, too.
 
-The setting is one in which the order of samplers is seen: the modes of the data are many and close,
-so that they are decided upon at several noise levels, and the path is short (rectified flow), so
-that ten steps are not lost on noise beyond the data.  Stops are denser near the data.  On eight
-far-apart Gaussians every sampler is soon as good as chance allows.
-
-Usage: python benchmarks/quality.py [--svg docs/quality.svg] [--json diffviz/assets/quality.json]
+Usage: python benchmarks/quality.py [--svg docs/quality.svg]
+           [--json diffviz/studies/figures/quality.json]
            [--data grid25] [--schedule rectified_flow] [--spacing quadratic] [--exact-only]
            [--samples 4000] [--seeds 3]
 
-The two denoisers are measured side by side, a core each.  The last line of what is printed is one
-JSON object.
+The last line of what is printed is one JSON object.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
-import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-import torch
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from diffviz.datasets import DATASETS, INFO, MIXTURES
-from diffviz.denoisers import Denoiser, Exact, OnPath
-from diffviz.distributions import GaussianMixture
-from diffviz.grids import SPACINGS
-from diffviz.pretrained import pretrained
-from diffviz.quality import METRICS, Row, Sweep, SweepConfig, floor_rows
-from diffviz.samplers import SAMPLERS
-from diffviz.schedules import SCHEDULES
-from diffviz.ui.arena_chart import sampler_colors, spread
-from diffviz.ui.configs import SAMPLER_TEXT, SCHEDULE_TEXT, SPACING_TEXT
-from diffviz.ui.theme import LIGHT
-
-SHOWN = ("ddpm", "ddim", "heun", "dpmpp_2m")
-"""The samplers whose order is named in words."""
-
-
-def denoisers(data: str, schedule: str, exact_only: bool) -> dict[str, Denoiser]:
-    """The exact denoiser and the trained one, on a path."""
-    path = SCHEDULES[schedule]()
-    mixture = GaussianMixture(*(part.float() for part in MIXTURES[data]()))
-    found: dict[str, Denoiser] = {"exact": Exact(mixture, path)}
-    if not exact_only:
-        network = pretrained(data).denoiser
-        found["learned"] = OnPath(network, network.schedule, path)
-    return found
-
-
-def measure(sweeps: Sequence[Sweep]) -> float:
-    """Do whole sweeps side by side, with a line of progress; return the seconds it took."""
-    began = time.perf_counter()
-
-    def work(sweep: Sweep) -> None:
-        torch.set_num_threads(1)
-        for _ in sweep.slices():
-            if sys.stderr.isatty():
-                done = "  ".join(f"{s.config.denoisers[0]} {s.share:4.0%}" for s in sweeps)
-                print(f"\r{done} ", end="", file=sys.stderr, flush=True)
-
-    with ThreadPoolExecutor(len(sweeps)) as pool:
-        list(pool.map(work, sweeps))
-    return time.perf_counter() - began
-
-
-def print_table(rows: Sequence[Row], metric: str) -> None:
-    """A line for every sampler, a column for every number of evaluations."""
-    print(f"\n{METRICS[metric]} (evaluations: mean ± standard error)")
-    floors = {row.denoiser: row for row in rows if not row.sampler}
-    if metric in (mean := floors["floor"].mean):
-        print(f"  {'fresh data (floor)':30} {mean[metric]:.4f}")
-    for denoiser in dict.fromkeys(row.denoiser for row in rows if row.sampler):
-        for name in SAMPLERS:
-            line = [
-                f"{row.evaluations}: {row.mean[metric]:.4f} ± {row.error[metric]:.4f}"
-                for row in rows
-                if (row.denoiser, row.sampler) == (denoiser, name) and metric in row.mean
-            ]
-            if line:
-                print(f"  {denoiser + ' ' + name:30} {'   '.join(line)}")
-
-
-def order(rows: Iterable[Row], budget: int = 10) -> dict[str, dict[str, float]]:
-    """What the best known samplers reach within a number of evaluations, exact denoiser."""
-    best: dict[str, Row] = {}
-    for row in rows:
-        if row.denoiser == "exact" and row.sampler in SHOWN and row.evaluations <= budget:
-            last = best.get(row.sampler)
-            if last is None or row.evaluations > last.evaluations:
-                best[row.sampler] = row
-    return {
-        name: {
-            "evaluations": best[name].evaluations,
-            **{key: float(f"{value:.4g}") for key, value in best[name].mean.items()},
-        }
-        for name in SHOWN
-    }
-
+from diffviz.core.samplers import SAMPLERS
+from diffviz.data.points import INFO
+from diffviz.measures.quality import Row
+from diffviz.studies.command import Command
+from diffviz.studies.sweeps import SHOWN, add_options, sweep
+from diffviz.ui.choices.configs import SCHEDULE_TEXT, SPACING_TEXT
+from diffviz.ui.screens.arena.chart import sampler_colors, spread
+from diffviz.ui.shell.theme import LIGHT
 
 # The chart --------------------------------------------------------------------------------------
 
@@ -224,12 +142,7 @@ def labels(axes: Axes, lines: dict[str, list[Row]], metric: str) -> list[str]:
         tint, end = tints[group[0]], lines[group[0]][-1]
         x, right = axes.x(end.evaluations), axes.left + axes.width
         parts.append(segment(x + 5, -height, right + 14, -place, tint, 'stroke-opacity="0.6"'))
-        names = ", ".join(
-            SAMPLER_TEXT[name].title
-            if name.startswith("dpmpp")
-            else SAMPLER_TEXT[name].title.split(" (")[0]
-            for name in group
-        )
+        names = ", ".join(SAMPLERS[name].short for name in group)
         weight = 700 if any(name in SHOWN for name in group) else 400
         parts.append(text(right + 18, -place + 5, names, tint, font_weight=weight))
     return parts
@@ -276,68 +189,21 @@ def chart(rows: Sequence[Row], metric: str, title: str, note: str) -> str:
 
 def main() -> None:
     """Measure, print, and write what is asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", default="grid25", choices=list(MIXTURES))
-    parser.add_argument("--schedule", default="rectified_flow", choices=list(SCHEDULES))
-    parser.add_argument("--spacing", default="quadratic", choices=list(SPACINGS))
-    parser.add_argument("--samples", type=int, default=4000)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--exact-only", action="store_true")
-    parser.add_argument("--svg", type=Path)
-    parser.add_argument("--json", type=Path)
+    parser = Command(description=__doc__)
+    add_options(parser)
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="draw the chart there")
     given = parser.parse_args()
-    act = denoisers(given.data, given.schedule, given.exact_only)
-    config = SweepConfig(
-        denoisers=tuple(act),
-        schedule=given.schedule,
-        spacing=given.spacing,
-        samples=given.samples,
-        seeds=given.seeds,
-    )
-    sweeps = [Sweep(replace(config, denoisers=(name,)), act, DATASETS[given.data]) for name in act]
-    seconds = measure(sweeps)
-    rows = [row for sweep in sweeps for row in sweep.rows()] + floor_rows(sweeps[0].floors)
-    title = INFO[given.data].title
+    found = sweep(given)
     how = (
-        f"{title}, {SCHEDULE_TEXT[given.schedule].title.lower()} path, "
+        f"{INFO[given.data].title}, {SCHEDULE_TEXT[given.schedule].title.lower()} path, "
         f"{SPACING_TEXT[given.spacing].title.lower()} stops; {given.samples:,} samples, mean of "
         f"{given.seeds} runs, bars: standard error; hollow: adds noise."
     )
     print(how)
-    for metric in METRICS:
-        print_table(rows, metric)
-    made = {
-        "data": given.data,
-        "sweep": {
-            "samplers": list(config.samplers),
-            "budgets": list(config.budgets),
-            "denoisers": list(config.denoisers),
-            "schedule": config.schedule,
-            "spacing": config.spacing,
-            "samples": config.samples,
-            "seeds": config.seeds,
-        },
-        "rows": [row.as_json() for row in rows],
-    }
-    if given.json is not None:
-        given.json.write_text(json.dumps(made, separators=(",", ":")) + "\n", encoding="utf-8")
     if given.svg is not None:
-        given.svg.write_text(
-            chart(rows, "sliced_wasserstein", "Sliced Wasserstein-2 to fresh data, by cost", how),
-            encoding="utf-8",
-        )
-    floor = {key: float(f"{value:.4g}") for key, value in rows[-1].mean.items()}
-    print()
-    print(
-        json.dumps(
-            {
-                "seconds": round(seconds, 1),
-                "cells": sum(len(sweep.results) for sweep in sweeps),
-                "floor": floor,
-                "at_10_evaluations": order(rows),
-            }
-        )
-    )
+        title = "Sliced Wasserstein-2 to fresh data, by cost"
+        given.svg.write_text(chart(found.rows, "sliced_wasserstein", title, how), encoding="utf-8")
+    found.tell()
 
 
 if __name__ == "__main__":

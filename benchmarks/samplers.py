@@ -32,12 +32,13 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from diffviz.datasets import DATASETS
-from diffviz.denoisers import Denoiser, Exact, Network
-from diffviz.distributions import Empirical
-from diffviz.grids import make_grid
-from diffviz.samplers import DDIM, DDPM, DPMpp2M, Euler, Heun, Sampler
-from diffviz.schedules import Linear
+from diffviz.core.denoisers import Denoiser, Exact, Network
+from diffviz.core.distributions import Empirical
+from diffviz.core.grids import make_grid
+from diffviz.core.run import Plan, simulate
+from diffviz.core.samplers import DDIM, DDPM, DPMpp2M, Euler, Heun, Sampler
+from diffviz.core.schedules import Linear
+from diffviz.data.points import DATASETS
 
 STEPS = 50
 TURNS = 40
@@ -131,10 +132,10 @@ def exact_run(samples: int = 2000, points: int = 2000) -> dict[str, float]:
     schedule = Linear()
     data = DATASETS["moons"](points, 0)
     grid = make_grid(schedule, STEPS, "trailing")
-    x_1 = torch.randn(samples, 2)
 
     def run(denoiser: Denoiser) -> Callable[[], object]:
-        return lambda: list(DDIM().iterate(denoiser, schedule, grid, x_1))
+        plan = Plan(denoiser, schedule, DDIM(), grid, (2,), samples)
+        return lambda: simulate(plan)
 
     chunked, whole = Exact(Empirical(data), schedule), WholeMatrices(data, schedule)
     pairs = [(seconds(run(chunked)), seconds(run(whole))) for _ in range(6)][1:]

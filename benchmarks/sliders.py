@@ -37,12 +37,13 @@ from serving import FLAGS, ROOT, streamlit
 
 sys.path.insert(0, str(ROOT))
 
-from diffviz.denoisers import Denoiser, Exact
-from diffviz.distributions import Empirical
-from diffviz.schedules import Schedule
-from diffviz.ui.configs import SamplerConfig
-from diffviz.ui.reverse_run import RunConfig, shown
-from diffviz.ui.waiting import work_alone
+from diffviz.core.denoisers import Denoiser, Exact
+from diffviz.core.distributions import Empirical
+from diffviz.core.run import simulate
+from diffviz.core.schedules import Schedule
+from diffviz.ui.choices.configs import SamplerConfig
+from diffviz.ui.shell.waiting import work_alone
+from diffviz.ui.stage.point_run import RunConfig, shown
 
 SETTLE_MS = 1500  # for what a browser still does after a page was loaded
 VIEW = {"width": 1440, "height": 900}
@@ -136,13 +137,10 @@ class WholeMatrix(Denoiser):
 
 def alone(run: RunConfig, denoiser: Denoiser) -> float:
     """Milliseconds that the samples and steps of a run take with a denoiser, on one thread."""
-    schedule = run.schedule.build()
-    grid = run.sampler.grid(schedule)
-    x_1 = torch.randn(run.samples, 2, generator=torch.Generator().manual_seed(run.sampler.seed))
-    with torch.inference_mode():
-        began = time.perf_counter()
-        run.sampler.build().sample(denoiser, schedule, grid, x_1)
-        return 1000 * (time.perf_counter() - began)
+    plan = replace(run.plan(), denoiser=denoiser)
+    began = time.perf_counter()
+    simulate(plan, 1)
+    return 1000 * (time.perf_counter() - began)
 
 
 def server_split(trials: int) -> dict[str, float]:

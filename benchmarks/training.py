@@ -29,15 +29,16 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from diffviz.datasets import DATASETS
-from diffviz.denoisers import Denoiser, Exact
-from diffviz.distributions import GaussianMixture
-from diffviz.grids import make_grid
-from diffviz.metrics import sliced_wasserstein
-from diffviz.networks import NetworkConfig
-from diffviz.samplers import Heun
-from diffviz.schedules import EDM
-from diffviz.training import TrainConfig, Trainer
+from diffviz.core.denoisers import Denoiser, Exact
+from diffviz.core.distributions import GaussianMixture
+from diffviz.core.grids import make_grid
+from diffviz.core.run import Plan, simulate
+from diffviz.core.samplers import Heun
+from diffviz.core.schedules import EDM
+from diffviz.data.points import DATASETS
+from diffviz.measures.metrics import sliced_wasserstein
+from diffviz.networks.mlp import NetworkConfig
+from diffviz.networks.training import TrainConfig, Trainer
 
 SETS = ("moons", "eight_gaussians", "spiral", "checkerboard")
 POINTS = 50_000
@@ -63,8 +64,8 @@ def seeded(seed: int) -> torch.Generator:
 
 def sample(denoiser: Denoiser, seed: int) -> Tensor:
     """Return 2,000 points of the model."""
-    x_1 = SCHEDULE.prior_std() * torch.randn(SAMPLES, 2, generator=seeded(seed))
-    return Heun().sample(denoiser, SCHEDULE, make_grid(SCHEDULE, 40, "karras"), x_1)
+    grid = make_grid(SCHEDULE, 40, "karras")
+    return simulate(Plan(denoiser, SCHEDULE, Heun(), grid, (2,), SAMPLES, seed), 1).x_t[-1]
 
 
 def distances(name: str, denoiser: Denoiser) -> dict[str, float]:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.bill import Bill, BillError, load_bill
-from diffviz.ui import controls, links, theme, widgets
-from diffviz.ui.bill_figures import COSTS, HEIGHT, by_key, class_chart, cost_chart
-from diffviz.ui.bill_words import about_classes, about_costs, about_joined, table_html
-from diffviz.ui.picture_sets import PICTURE_SETS
+from diffviz.studies.bill import Bill, BillError, load_bill
+from diffviz.ui.choices import controls
+from diffviz.ui.choices.picture_sets import PICTURE_SETS
+from diffviz.ui.screens.bill.figures import COSTS, by_key, class_chart, cost_chart
+from diffviz.ui.screens.bill.words import about_classes, about_costs, about_joined, table_html
+from diffviz.ui.shell import links, skeleton, theme, widgets
 
-theme.header("The bill", "Down is better, left is cheaper: what each generator costs.", "learned")
+skeleton.begin("bill")
 _SHORT = 12  # letters of a class's name that fit below a bar
 
 
 def show(bill: Bill) -> None:
     """Draw the chart, the classes and the table of a set."""
-    with controls.bar("bill_what"), controls.line("bill_set"):
+    with controls.bar("bill_what"):
         titles = {name: PICTURE_SETS[name].title for name in bill.sets}
         first = next(iter(titles))
         of = widgets.segments(
@@ -24,15 +25,14 @@ def show(bill: Bill) -> None:
         )
         costs = {key: cost.title for key, cost in COSTS.items()}
         key = widgets.segments("Cost", links.choice("cost", "time", COSTS), costs, quiet=True)
-        controls.complain("pictures", "cost")
     found, cost, colors = bill.sets[of], COSTS[key], theme.palette()
-    left, right = st.columns([0.64, 0.36], gap="medium")
+    left, right = theme.picture().columns([0.64, 0.36], gap="medium")
     with left:
         theme.chart(
             cost_chart(found, cost, colors),
             key="bill_chart",
             alt=f"Fréchet distance of each generator against {cost.title.lower()}",
-            height=HEIGHT,
+            height=None,
         )
     names = PICTURE_SETS[of].classes
     makers = by_key(found, ("vae", "gan", "diffusion"))
@@ -43,7 +43,7 @@ def show(bill: Bill) -> None:
                 class_chart(makers, short, colors),
                 key="bill_classes",
                 alt="Shares of the ten classes among the samples of each generator",
-                height=HEIGHT,
+                height=None,
             )
     st.html(table_html(found, colors))
     st.markdown(
@@ -65,10 +65,4 @@ except BillError as error:
 else:
     show(measured)
 
-theme.questions(
-    [
-        ("Counted in network calls, what is a step of diffusion worth?", "bill", {"cost": "calls"}),
-        ("Who learns the fastest?", "bill", {"cost": "training"}),
-        ("See what the money buys: the same classes, side by side", "generators", {}),
-    ]
-)
+skeleton.end("bill")

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.checkpoints import CheckpointError
-from diffviz.ui import controls, generate_controls, generators_controls, links, theme
-from diffviz.ui.generators_history import about_training, replay
-from diffviz.ui.generators_run import Trio, present, together
-from diffviz.ui.generators_words import about, verdict_badge, verdicts
-from diffviz.ui.player import player
-from diffviz.ui.preview import Preview, played
-from diffviz.ui.waiting import wait_for
+from diffviz.models.checkpoints import CheckpointError
+from diffviz.ui.choices import controls
+from diffviz.ui.parts.player import player
+from diffviz.ui.screens.generators import controls as generators_controls
+from diffviz.ui.screens.generators.history import about_training, replay
+from diffviz.ui.screens.generators.run import Trio, present, together
+from diffviz.ui.screens.generators.words import about, verdict_badge, verdicts
+from diffviz.ui.shell import links, skeleton, theme
+from diffviz.ui.shell.waiting import wait_for
+from diffviz.ui.stage import picture_controls
+from diffviz.ui.stage.place import placed
+from diffviz.ui.stage.preview import Preview
 
-theme.header(
-    "Three generators",
-    "The same classes, three ways from noise to pictures: two answer at once, one walks.",
-    "learned",
-)
-_HEIGHT = 500
+skeleton.begin("generators")
 
 
 @st.fragment
 def race(name: str, classes: tuple[int, ...]) -> None:
     """Draw the same classes with all three generators, and below them the other controls."""
-    notes, picture, walk, words = (st.container() for _ in range(4))
-    with walk, generate_controls.row():
+    notes, picture = st.container(), theme.picture()
+    walk, words = st.container(), st.container()
+    with walk, controls.bar("walk"):
         run = generators_controls.choose_run(name, classes)
     kinds, missing = present(name)
     for told in missing:
         notes.warning(links.plain(told), icon=":material/warning:")
     with picture:
-        preview, bar = Preview("generators", _HEIGHT), st.empty()
+        preview, bar = Preview("generators"), st.empty()
     trio = Trio(run, kinds)
     made = wait_for(
         lambda watch: together(trio, watch, preview.take),
@@ -39,7 +39,8 @@ def race(name: str, classes: tuple[int, ...]) -> None:
         bar,
         preview.draw,
     )
-    played(preview.place(), made.buffer, made.frames, run.count, "generators", _HEIGHT)
+    with preview.place():
+        placed(made.buffer, page="generators")
     columns = words.columns(len(made.drawn), gap="large")
     for column, drawn in zip(columns, made.drawn, strict=True):
         column.markdown(about(run, made, drawn))
@@ -48,7 +49,7 @@ def race(name: str, classes: tuple[int, ...]) -> None:
 
 def claims(name: str) -> None:
     """Say what holds of five claims, in measured figures, each with the page that shows it."""
-    st.subheader("What holds", anchor=False)
+    st.header("What holds", anchor=False)
     found, bound, why = generators_controls.figures(name)
     if why:
         st.info(links.plain(why), icon=":material/info:")
@@ -64,7 +65,7 @@ def claims(name: str) -> None:
 @st.fragment
 def trainings(name: str) -> None:
     """Play a recorded training again."""
-    st.subheader("How they were trained", anchor=False)
+    st.header("How they were trained", anchor=False)
     kind = generators_controls.choose_trained()
     try:
         made = replay(name, kind)
@@ -79,7 +80,6 @@ def trainings(name: str) -> None:
         step=step,
         autoplay=False,
         link=None,
-        height=470,
     )
     generators_controls.keep_frame(result.step)
     st.markdown(about_training(kind, made))
@@ -87,22 +87,12 @@ def trainings(name: str) -> None:
 
 
 generators_controls.expect()
-if not generate_controls.missing():
-    with controls.bar("generators_what"), controls.line("generators_set"):
-        of = generate_controls.choose_set()
-        chosen = generate_controls.choose_classes(of)
+if not picture_controls.missing():
+    with controls.bar("generators_what"):
+        of = picture_controls.choose_set()
+        chosen = picture_controls.choose_classes(of)
     race(of, chosen)
     claims(of)
     trainings(of)
 
-theme.questions(
-    [
-        ("Eight steps only: who wins then?", "generators", {"steps": 8}),
-        ("Ten sevens: how different are they from each other?", "generators", {"classes": "7"}),
-        (
-            "Do the losses of the GAN fall while its clothes get better?",
-            "generators",
-            {"pictures": "fashion", "trained": "gan"},
-        ),
-    ]
-)
+skeleton.end("generators")

@@ -7,55 +7,48 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.ui import controls, guidance_controls, guidance_words, links, reverse_controls, theme
-from diffviz.ui.configs import DataConfig
-from diffviz.ui.guidance_figures import distance_chart, share_chart, two_densities
-from diffviz.ui.guidance_run import SCALES, SETS, Measures, Setting, ladder, measured, shown
-from diffviz.ui.player import player
-from diffviz.ui.waiting import wait_for
-
-theme.header(
-    "Guidance",
-    "Ask for a class and push: samples flee the other classes, and mostly miss what was promised.",
+from diffviz.ui.choices import controls
+from diffviz.ui.choices.configs import DataConfig
+from diffviz.ui.screens.guidance import controls as guidance_controls
+from diffviz.ui.screens.guidance import words as guidance_words
+from diffviz.ui.screens.guidance.figures import distance_chart, share_chart, two_densities
+from diffviz.ui.screens.guidance.run import (
+    OFFERED,
+    SCALES,
+    Measures,
+    Setting,
+    ladder,
+    measured,
+    shown,
 )
+from diffviz.ui.shell import links, skeleton, theme
+from diffviz.ui.shell.waiting import wait_for
+from diffviz.ui.stage.place import placed
 
-_CSS = """
-<style>
-@media (max-width: 1180px) {
-  .st-key-guidance_charts [data-testid="stHorizontalBlock"] {flex-wrap: wrap;}
-  .st-key-guidance_charts [data-testid="stColumn"] {flex: 1 1 320px !important;}
-}
-</style>
-"""
-st.html(_CSS)
+skeleton.begin("guidance")
 
-data = controls.choose_data(["2-D"], default="pinwheel", n=1000, only=SETS)
+
+with controls.bar("guidance_data"):
+    data = controls.choose_data(["2-D"], default="pinwheel", n=1000, only=OFFERED, labelled=True)
+    data = guidance_controls.with_classes(data)
 
 
 @st.fragment
 def show(data: DataConfig) -> None:
     """Draw the other controls, the runs and the charts; a change of them reruns only this."""
-    with (
-        controls.bar(),
-        st.container(horizontal=True, vertical_alignment="top", gap="medium"),
-    ):
+    with controls.bar():
         scale = guidance_controls.choose_scale()
         label = guidance_controls.choose_class(data)
         model = guidance_controls.choose_model(data)
-    notes, picture, bar, words = st.container(), st.container(), st.empty(), st.container()
+        walk, arrows = guidance_controls.choose_walk(data)
+    notes, picture, bar, words = st.container(), theme.picture(), st.empty(), st.container()
     charts = st.container(key="guidance_charts")
     under = st.container()
-    walk, arrows = guidance_controls.choose_walk(data)
     with notes:
         setting = guidance_controls.afford(replace(walk, label=label, model=model))
     made = wait_for(lambda watch: shown(setting, scale, arrows, watch), "Three runs", bar)
-    with notes:
-        place = reverse_controls.find_place(made.frames, setting.samples, "guidance")
     with picture:
-        result = player(
-            made.buffer, key=place.key, step=place.step, follow=place.follow, height=440
-        )
-    reverse_controls.keep_place(result, made.frames, setting.samples, "guidance")
+        placed(made.buffer, page="guidance")
     links.sync()
     now = wait_for(lambda watch: measured(setting, scale, watch), "Measuring", bar)
     plain = wait_for(lambda watch: measured(setting, 1.0, watch), "Measuring", bar)
@@ -100,22 +93,4 @@ def draw_scales(
 
 show(data)
 
-theme.questions(
-    [
-        (
-            "Every sample its own class: what happens to the middle?",
-            "guidance",
-            {"data": "pinwheel", "class": "each", "w": 3},
-        ),
-        (
-            "The same field with fresh noise at every step: does Langevin keep the promise?",
-            "guidance",
-            {"data": "eight_gaussians", "class": 1, "sampler": "langevin", "steps": 100},
-        ),
-        (
-            "Does the network do what the exact denoisers do?",
-            "guidance",
-            {"data": "moons", "class": 0, "denoiser": "learned"},
-        ),
-    ]
-)
+skeleton.end("guidance")

@@ -6,20 +6,19 @@ from dataclasses import replace
 
 import streamlit as st
 
-from diffviz.bill import measured
-from diffviz.latents import Figures, read_figures
-from diffviz.ui import controls, generate_controls, latent_controls, latent_words, links, theme
-from diffviz.ui.atlas import atlas
-from diffviz.ui.latent_run import LatentRun, flowing, map_of, priors, trouble
-from diffviz.ui.preview import played
-from diffviz.ui.waiting import wait_for
+from diffviz.studies.bill import measured
+from diffviz.studies.latents import Figures, read_figures
+from diffviz.ui.choices import controls
+from diffviz.ui.parts.atlas import atlas
+from diffviz.ui.screens.latent import controls as latent_controls
+from diffviz.ui.screens.latent import words as latent_words
+from diffviz.ui.screens.latent.run import LatentRun, flowing, map_of, priors, trouble
+from diffviz.ui.shell import links, skeleton, theme
+from diffviz.ui.shell.waiting import wait_for
+from diffviz.ui.stage import picture_controls
+from diffviz.ui.stage.place import placed
 
-theme.header(
-    "Latent space",
-    "A VAE turns every picture into two numbers: move over the map and see what each code means.",
-    "learned",
-)
-_MAP_HEIGHT, _FLOW_HEIGHT = 580, 530
+skeleton.begin("latent")
 
 
 def figures_of(name: str, latent: int) -> Figures | None:
@@ -30,14 +29,14 @@ def figures_of(name: str, latent: int) -> Figures | None:
 @st.fragment
 def show_map(name: str) -> None:
     """Draw the map; a pin reruns only this."""
-    place, words = st.container(), st.container()
+    place, words = theme.picture(), st.container()
     with place:
         view = wait_for(lambda watch: map_of(name, watch), "Decoding the map", st.empty())
         low, high = view.packed["limits"]
         parameter = latent_controls.pin_parameter(name, (low, high))
         pin = links.value(parameter)
         links.complaints(parameter.key)
-        links.keep(parameter, atlas(view.packed, key=f"atlas_{name}", pin=pin, height=_MAP_HEIGHT))
+        links.keep(parameter, atlas(view.packed, key=f"atlas_{name}", pin=pin))
     measured = figures_of(name, 2)
     left, right = words.columns(2, gap="large")
     left.markdown(latent_words.about_map(name, view))
@@ -49,18 +48,20 @@ def show_map(name: str) -> None:
 @st.fragment
 def show_flow(name: str) -> None:
     """Draw codes that flow from noise, and below them what is asked for."""
-    notes, picture, asked, walk, words = (st.container() for _ in range(5))
-    with asked, controls.bar("latent_asked"), controls.line("images_asked"):
-        classes = generate_controls.choose_classes(name)
-        guidance = latent_controls.choose_guidance()
-    with walk, generate_controls.row():
-        schedule, sampler = generate_controls.choose_walk()
+    with controls.bar("latent_asked"):
+        classes = picture_controls.choose_classes(name)
+        guidance = picture_controls.choose_guidance(1.0, of="latent")
+    notes, picture = st.container(), theme.picture()
+    walk, words = st.container(), st.container()
+    with walk, controls.bar("walk"):
+        schedule, sampler = picture_controls.choose_walk()
     run = LatentRun(name, schedule, sampler, classes, guidance)
     with notes:
         run = replace(run, count=latent_controls.afford(run))
     bar = picture.empty()
     made = wait_for(lambda watch: flowing(run, watch), f"{run.sampler.steps:,} steps", bar)
-    played(picture, made.buffer, made.frames, run.count, "latent", _FLOW_HEIGHT)
+    with picture:
+        placed(made.buffer, page="latent")
     words.markdown(latent_words.about_flow(run, made))
     links.sync()
 
@@ -68,10 +69,9 @@ def show_flow(name: str) -> None:
 @st.fragment
 def show_priors(name: str) -> None:
     """Draw pictures of both priors of a VAE with 16 numbers, and how good they are."""
-    pictures, below, words = st.container(), st.container(), st.container()
-    with below, controls.bar():
+    with controls.bar():
         seed = controls.choose_seed()
-        controls.complain("seed")
+    pictures, words = theme.picture(), st.container()
     found = measured(name)
     rows = latent_words.qualities(found)
     left, right = words.columns([1.1, 1], gap="large")
@@ -94,19 +94,9 @@ def show_priors(name: str) -> None:
 _SHOWS = {"map": show_map, "flow": show_flow, "priors": show_priors}
 
 if not latent_controls.missing():
-    with controls.bar("images_what"), controls.line("images_set"):
+    with controls.bar("images_what"):
         of = latent_controls.choose_set()
         look = latent_controls.choose_show()
     _SHOWS[look](of)
 
-theme.questions(
-    [
-        ("Noise becomes codes: which classes come apart last?", "latent", {"show": "flow"}),
-        (
-            "Only 4 and 9: does guidance keep them apart?",
-            "latent",
-            {"show": "flow", "classes": "4,9", "guidance": 4},
-        ),
-        ("Sixteen numbers: which prior draws better pictures?", "latent", {"show": "priors"}),
-    ]
-)
+skeleton.end("latent")

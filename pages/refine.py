@@ -6,28 +6,27 @@ from dataclasses import replace
 
 import streamlit as st
 
-from diffviz.refine import Kind, Stored, stored
-from diffviz.ui import generate_controls, links, refine_controls, refine_words, theme
-from diffviz.ui.preview import Preview, played
-from diffviz.ui.refine_figures import FIGURES
-from diffviz.ui.refine_run import RefineRun, shown, strip
-from diffviz.ui.waiting import wait_for
+from diffviz.studies.refine import Kind, Stored, stored
+from diffviz.ui.choices import controls
+from diffviz.ui.screens.refine import controls as refine_controls
+from diffviz.ui.screens.refine import words as refine_words
+from diffviz.ui.screens.refine.figures import FIGURES
+from diffviz.ui.screens.refine.run import RefineRun, shown, strip
+from diffviz.ui.shell import links, skeleton, theme
+from diffviz.ui.shell.waiting import wait_for
+from diffviz.ui.stage import picture_controls
+from diffviz.ui.stage.place import placed
+from diffviz.ui.stage.preview import Preview
 
-theme.header(
-    "Refine",
-    "Noise a sample of a VAE or a GAN, let the diffusion model bring it back: better, or another?",
-    "learned",
-)
-st.html(refine_words.CSS)
-_HEIGHT = 450
+skeleton.begin("refine")
 _CHART = 235
 
 
 @st.fragment
 def show() -> None:
     """Draw the controls, the samples and what was measured; a change reruns only this."""
-    with generate_controls.row():
-        name = generate_controls.choose_set()
+    with controls.bar():
+        name = picture_controls.choose_set()
         kind = refine_controls.choose_kind()
         level = refine_controls.choose_level(name, kind)
         seed = refine_controls.choose_seed()
@@ -39,11 +38,14 @@ def show() -> None:
 def refine(name: str, kind: Kind, level: float, seed: int) -> None:
     """Refine samples in the player; below it the answer, all levels and the curves."""
     run = RefineRun(name, kind, level, seed)
-    preview, bar, words = Preview("refine", _HEIGHT), st.empty(), st.container()
+    with theme.picture():
+        preview, bar = Preview("refine"), st.empty()
+    words = st.container()
     made = wait_for(
         lambda watch: shown(run, watch, preview.take), f"{run.steps} steps", bar, preview.draw
     )
-    played(preview.place(), made.buffer, made.frames, run.count, "refine", _HEIGHT)
+    with preview.place():
+        placed(made.buffer, page="refine")
     links.sync()
     found = stored(name, kind)
     if found is None:
@@ -73,21 +75,7 @@ def draw_curves(found: Stored, level: float) -> None:
             theme.chart(figure, key=f"refine_{key}", alt=drawing.alt, height=_CHART)
 
 
-if not generate_controls.missing():
+if not picture_controls.missing():
     show()
 
-theme.questions(
-    [
-        (
-            "More noise: sharper, but is each picture still itself?",
-            "refine",
-            {"level": 0.64},
-        ),
-        ("A GAN is sharp already: is there anything to mend?", "refine", {"source": "gan"}),
-        (
-            "All noise: what is left of the sample?",
-            "refine",
-            {"level": 1},
-        ),
-    ]
-)
+skeleton.end("refine")

@@ -6,35 +6,22 @@ from dataclasses import replace
 
 import streamlit as st
 
-from diffviz.ui import controls, links, reverse_controls, reverse_words, theme
-from diffviz.ui.configs import DataConfig
-from diffviz.ui.export_menu import export_menu
-from diffviz.ui.player import player
-from diffviz.ui.reverse_controls import Acting
-from diffviz.ui.reverse_run import RunConfig, Shown, affordable, ends, shown
-from diffviz.ui.waiting import wait_for
+from diffviz.ui.choices import controls
+from diffviz.ui.choices.configs import DataConfig
+from diffviz.ui.screens.reverse import controls as reverse_controls
+from diffviz.ui.screens.reverse import words as reverse_words
+from diffviz.ui.screens.reverse.controls import Acting
+from diffviz.ui.shell import links, skeleton, theme
+from diffviz.ui.shell.waiting import wait_for
+from diffviz.ui.stage.export_menu import export_menu
+from diffviz.ui.stage.place import placed
+from diffviz.ui.stage.point_run import RunConfig, Shown, affordable, ends, shown
 
-badge = theme.header(
-    "Reverse",
-    "Noise becomes data: each step asks what the clean sample would be, and goes a little there.",
-)
+badge = skeleton.begin("reverse")
 
 _SHOWN = "_reverse_shown"  # the run that is on the page now
-_CSS = """
-<style>
-/* The data and what denoises share one row that wraps. */
-.st-key-reverse_row > [data-testid="stLayoutWrapper"]:first-child,
-.st-key-reverse_row > [data-testid="stLayoutWrapper"]:first-child > div {display: contents;}
-@media (max-width: 640px) {
-  [data-testid="stLayoutWrapper"]:has(> .st-key-reverse_data),
-  [data-testid="stLayoutWrapper"]:has(> .st-key-controls) {order: 1;}
-  [data-testid="stLayoutWrapper"]:has(> .st-key-page_questions) {order: 2;}
-}
-</style>
-"""
-st.html(_CSS)
 
-with controls.bar("reverse_data"), controls.line("reverse_row"):
+with controls.bar("reverse_data"):
     data = controls.choose_data(n=500)
     acting = reverse_controls.choose_denoiser(data)
 theme.mark(badge, "exact" if acting.model is None else "learned")
@@ -43,12 +30,12 @@ theme.mark(badge, "exact" if acting.model is None else "learned")
 @st.fragment
 def show(data: DataConfig, acting: Acting) -> None:
     """Draw the other controls and the run; a change of them, or in the player, reruns only this."""
-    with controls.bar(), st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        schedule = controls.choose_schedule()
+    with controls.bar():
+        schedule = controls.choose_schedule(folded=True)
         sampler = controls.choose_sampler(schedule)
         asked = RunConfig(data, schedule, sampler, acting.points, model=acting.model)
         asked = reverse_controls.choose_options(asked)
-    notes, picture, bar, move = st.container(), st.container(), st.empty(), st.container()
+    notes, picture, bar, move = st.container(), theme.picture(), st.empty(), st.container()
     left, right = st.columns(2, gap="large")
     with notes:
         run = reverse_controls.afford(asked)
@@ -56,17 +43,11 @@ def show(data: DataConfig, acting: Acting) -> None:
             run = replace(run, moved=links.value(reverse_controls.moved_start(run)))
             links.complaints("moved")
     made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps", bar)
-    with notes:
-        place = reverse_controls.find_place(made.frames, run.samples)
     with picture:
-        result = player(
+        result = placed(
             made.buffer,
-            key=place.key,
-            step=place.step,
-            follow=place.follow,
-            height=520 if run.data.kind == "image" else 560,
+            page="reverse",
         )
-    reverse_controls.keep_place(result, made.frames, run.samples)
     if reverse_controls.take_moved(run, result):
         st.rerun(scope="fragment")
     if run.moved is not None:
@@ -118,22 +99,4 @@ def export() -> None:
 show(data, acting)
 export()
 
-theme.questions(
-    [
-        (
-            "Learned: do runs still end on data points?",
-            "reverse",
-            {"denoiser": "learned", "spacing": "log_snr"},
-        ),
-        (
-            "Ten steps: which sampler finds the data?",
-            "reverse",
-            {"data": "spiral", "sampler": "dpmpp_2m", "steps": 10, "spacing": "log_snr"},
-        ),
-        (
-            "Digits: is any picture that comes out new?",
-            "reverse",
-            {"data": "digits", "sampler": "ddim"},
-        ),
-    ]
-)
+skeleton.end("reverse")

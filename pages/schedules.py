@@ -4,40 +4,41 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui import exchange, figures, links, overlay, strip, theme
-from diffviz.ui.configs import CURVE
-from diffviz.ui.curve import Strip, curve
+from diffviz.core.schedules import DiscreteVP
+from diffviz.ui.choices import scheduler_files
+from diffviz.ui.choices.configs import CURVE
+from diffviz.ui.parts import curve_figures
+from diffviz.ui.parts.curve import Strip, curve
+from diffviz.ui.screens.schedules import grey, overlay, strip
+from diffviz.ui.shell import links, skeleton, theme
 
-theme.header(
-    "Schedules",
-    "How fast data give way to noise: each line is a schedule, each strip one image under it.",
-)
+skeleton.begin("schedules")
 
-names = overlay.choose_schedules()
-view, axis_kind = overlay.choose_view()
-told = st.container()
-left, right = overlay.body()
-
-with right:
-    shown = overlay.choose_parameters(names)
-    stops = overlay.choose_stops(shown) if shown else []
-    image = strip.choose_image()
-    exchange.files(overlay.for_files(shown))
+with links.seen() as asked:
+    view, axis_kind = overlay.choose_view()
+    told = st.container()
+    left, right = overlay.body()
+    with right:
+        names = overlay.choose_schedules()
+        shown = overlay.choose_parameters(names)
+        stops = overlay.choose_stops(shown) if shown else []
+        image = strip.choose_image()
+        scheduler_files.files(overlay.for_files(shown))
 with told:
-    overlay.complain(names)
+    links.complaints(*asked)
 
 with left:
     if shown:
         lines = [
-            figures.line_of(each.name, each.label, each.schedule, view, before=each.before)
+            curve_figures.line_of(each.name, each.label, each.schedule, view, before=each.before)
             for each in shown
         ]
         schedules = tuple(each.schedule for each in shown)
         curve(
             view,
-            figures.axis_of(view, lines, axis_kind),
+            curve_figures.axis_of(view, lines, axis_kind),
             lines,
-            key="curve",
+            key="schedules_curve",
             points=links.value(CURVE) if "custom" in names else None,
             stops=stops,
             strip=Strip(image, strip.noise_for(image), schedules) if image is not None else None,
@@ -47,10 +48,10 @@ with left:
         st.info("Choose a schedule above to draw its curve.", icon=":material/show_chart:")
 
 if shown:
-    st.subheader("Every view at once", anchor=False)
+    st.header("Every view at once", anchor=False)
     every = [(each.name, each.label, each.schedule) for each in shown]
     st.plotly_chart(
-        figures.schedule_views(every, theme.palette()),
+        curve_figures.schedule_views(every, theme.palette()),
         theme=None,
         key="views",
         alt=f"{overlay.VIEWS} over time for {', '.join(each.label for each in shown)}",
@@ -61,22 +62,8 @@ if shown:
         "their own: they are cut into 1,000 equal ones here."
     )
 
-theme.questions(
-    [
-        (
-            "Which schedule keeps the image recognisable longest, and where is that in log-SNR?",
-            "schedules",
-            {"schedules": "linear,cosine,sigmoid,rectified_flow", "view": "log_snr"},
-        ),
-        (
-            "How much of the data does Stable Diffusion's chain leave at its last step?",
-            "schedules",
-            {"schedules": "scaled_linear", "view": "log_snr", "zsnr": True},
-        ),
-        (
-            "Where do ten steps of a sampler go, if they are even in log-SNR?",
-            "schedules",
-            {"schedules": "cosine", "view": "log_snr", "spacings": "trailing,log_snr,karras"},
-        ),
-    ]
-)
+rescaled = next((each for each in shown if isinstance(each.before, DiscreteVP)), None)
+if rescaled is not None and isinstance(rescaled.before, DiscreteVP):
+    grey.show(rescaled.before, links.plain(rescaled.label))
+
+skeleton.end("schedules")

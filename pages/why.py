@@ -4,63 +4,50 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.sources import SourceError
-from diffviz.ui import controls, generate_controls, links, theme
-from diffviz.ui.generate_run import GenerateRun
-from diffviz.ui.preview import played
-from diffviz.ui.waiting import wait_for
-from diffviz.ui.why_run import compared
-from diffviz.ui.why_words import about, no_pictures, pairs_html
+from diffviz.ui.choices import controls
+from diffviz.ui.screens.why.run import Acting, compared, kept_figures
+from diffviz.ui.screens.why.words import about, about_kept, no_pictures, pairs_html
+from diffviz.ui.shell import links, skeleton, theme
+from diffviz.ui.shell.waiting import wait_for
+from diffviz.ui.stage import picture_controls
+from diffviz.ui.stage.picture_run import GenerateRun
+from diffviz.ui.stage.place import placed
 
-theme.header(
-    "Why it works",
-    "The exact denoiser of a training set gives its pictures back. A network makes new ones.",
-)
+skeleton.begin("why")
 _COUNT = 10
-_HEIGHT = 480
 
 
 @st.fragment
 def show(name: str, classes: tuple[int, ...], guidance: float) -> None:
     """Draw both runs, and below them the other controls; they rerun only this."""
-    notes, picture = st.container(), st.container(key="why_picture")
+    notes, picture = st.container(), theme.picture()
     walk, words = st.container(), st.container()
-    with walk, generate_controls.row():
-        schedule, sampler = generate_controls.choose_walk()
+    with walk, controls.bar("walk"):
+        schedule, sampler = picture_controls.choose_walk()
     run = GenerateRun(name, schedule, sampler, classes, guidance, _COUNT)
     with notes:
-        run = generate_controls.afford(run)
+        run = picture_controls.afford(run)
     bar = picture.empty()
-    left, right = words.columns(2, gap="large")
-    try:
-        made = wait_for(lambda watch: compared(run, watch), "Two runs", bar)
-    except SourceError as error:
-        notes.info(no_pictures(run, error), icon=":material/download:")
-        links.sync()
-        return
-    played(picture, made.buffer, made.frames, run.count, "why", _HEIGHT)
-    left.markdown(about(run, made, "exact"))
-    left.html(pairs_html(made, "exact"))
-    right.markdown(about(run, made, "learned"))
-    right.html(pairs_html(made, "learned"))
+    made = wait_for(lambda watch: compared(run, watch), "Two runs", bar)
+    with picture:
+        placed(made.buffer, page="why")
+    kinds: tuple[Acting, Acting] = ("exact", "learned")
+    for place, kind in zip(words.columns(2, gap="large"), kinds, strict=True):
+        if kind in made.ends:
+            place.markdown(about(run, made, kind))
+            place.html(pairs_html(made.ends[kind]))
+        else:
+            place.markdown(about_kept(run, kept_figures(name), kind))
+    if not made.ends:
+        words.info(no_pictures(run, kept_figures(name)), icon=":material/download:")
     links.sync()
 
 
-if not generate_controls.missing():
-    with controls.bar("images_what"), controls.line("images_asked"):
-        of = generate_controls.choose_set()
-        chosen = generate_controls.choose_classes(of)
-        scale = generate_controls.choose_guidance()
+if not picture_controls.missing():
+    with controls.bar("images_what"):
+        of = picture_controls.choose_set()
+        chosen = picture_controls.choose_classes(of)
+        scale = picture_controls.choose_guidance()
     show(of, chosen, scale)
 
-theme.questions(
-    [
-        ("Eights only: are they new?", "why", {"classes": "8"}),
-        ("Four steps: does the exact denoiser still give its pictures back?", "why", {"steps": 4}),
-        (
-            "In the plane: how many points are enough?",
-            "training",
-            {"mode": "memorise"},
-        ),
-    ]
-)
+skeleton.end("why")

@@ -1,71 +1,101 @@
-"""Imports point one way only: app.py -> pages/ -> diffviz/ui/ -> diffviz/."""
+"""Imports point one way: a folder leans on those before it, and no two modules on each other.
+
+app.py -> pages/ -> diffviz/ui/ -> the rest of diffviz/
+
+The order of the folders is in ``docs/draw_architecture.py``, which draws it too.
+"""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping, Set
+from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-UI = ROOT / "diffviz" / "ui"
+from docs.draw_architecture import (
+    MODULES,
+    PAGES,
+    ROOT,
+    TARGET,
+    drawn,
+    floor,
+    imported,
+    leanings,
+    reaches,
+    screen,
+    way,
+)
+
 SCREEN = {"streamlit", "plotly"}
-
-CORE = [path for path in sorted((ROOT / "diffviz").rglob("*.py")) if UI not in path.parents]
-SHOWN = sorted(UI.rglob("*.py"))
-
-
-def imported(path: Path) -> Iterator[str]:
-    """The full names of the modules that a file imports anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} imports relatively, line {node.lineno}"
-            yield node.module or ""
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and _is_dynamic(node.func):
-            argument = node.args[0] if node.args else None
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
-                yield argument.value
+COMMANDS = {"diffviz.__main__"}
+"""What only starts other modules, by name."""
 
 
-def _is_dynamic(function: ast.expr) -> bool:
-    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-    return name in {"__import__", "import_module"}
+def against_the_rule(module: str, other: str) -> bool:
+    """Whether one module of ours must not import the other."""
+    here, there = floor(module), floor(other)
+    if here is None or there is None:
+        return here is not None and any(reaches(other, name) for name in ("pages", "app"))
+    return there > here or (screen(other) is not None and screen(module) != screen(other))
 
 
-def reaches(module: str, package: str) -> bool:
-    return module == package or module.startswith(f"{package}.")
+def test_the_rule_itself() -> None:
+    assert len(MODULES) > 150
+    assert against_the_rule("diffviz.core.grids", "diffviz.data.points")
+    assert against_the_rule("diffviz.ui.shell.links", "diffviz.ui.choices.configs")
+    assert against_the_rule("diffviz.ui.screens.arena.run", "diffviz.ui.screens.reverse.words")
+    assert against_the_rule("diffviz.ui.stage.scene", "diffviz.ui.screens.arena.run")
+    assert against_the_rule("diffviz.ui.shell.theme", "pages.home")
+    assert not against_the_rule("diffviz.data.points", "diffviz.core.grids")
+    assert not against_the_rule("diffviz.ui.screens.arena.run", "diffviz.ui.screens.arena.words")
 
 
-def relative(path: Path) -> str:
-    return str(path.relative_to(ROOT))
+def test_every_module_lies_in_a_folder_of_the_design() -> None:
+    outside = [name for name in MODULES if floor(name) is None]
+    assert sorted(outside) == ["diffviz", "diffviz.__main__", "diffviz.ui"]
 
 
-def test_there_is_something_to_check() -> None:
-    assert ROOT / "diffviz" / "schedules.py" in CORE
-    assert UI / "links.py" in SHOWN
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_from_the_folders_before_its_own(name: str) -> None:
+    found = {other for other in imported(MODULES[name]) if against_the_rule(name, other)}
+    assert not found, f"{name} imports {', '.join(sorted(found))}"
 
 
-@pytest.mark.parametrize("path", CORE, ids=relative)
-def test_core_knows_nothing_of_the_screen(path: Path) -> None:
-    banned = SCREEN | {"diffviz.ui", "pages", "app"}
-    found = {module for module in imported(path) for name in banned if reaches(module, name)}
-    assert not found, f"{relative(path)} imports {', '.join(sorted(found))}"
+@pytest.mark.parametrize("name", [name for name in MODULES if not reaches(name, "diffviz.ui")])
+def test_the_library_knows_nothing_of_the_screen(name: str) -> None:
+    found = {other for other in imported(MODULES[name]) for s in SCREEN if reaches(other, s)}
+    assert not found, f"{name} imports {', '.join(sorted(found))}"
 
 
-@pytest.mark.parametrize("path", SHOWN, ids=relative)
-def test_shared_screen_parts_know_no_page(path: Path) -> None:
-    found = {m for m in imported(path) for name in ("pages", "app") if reaches(m, name)}
-    assert not found, f"{relative(path)} imports {', '.join(sorted(found))}"
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_do_not_import_each_other(name: str) -> None:
+    found = {m for m in imported(PAGES[name]) for top in ("pages", "app") if reaches(m, top)}
+    assert not found, f"{name} imports {', '.join(sorted(found))}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "pages").glob("*.py")), ids=relative)
-def test_pages_do_not_import_each_other(path: Path) -> None:
-    found = {m for m in imported(path) for name in ("pages", "app") if reaches(m, name)}
-    assert not found, f"{relative(path)} imports {', '.join(sorted(found))}"
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_one_screen(name: str) -> None:
+    found = {screen(m) for m in imported(PAGES[name])} - {None}
+    assert len(found) <= 1, f"{name} imports the screens {', '.join(sorted(map(str, found)))}"
+
+
+def circle(arrows: Mapping[str, Set[str]]) -> list[str]:
+    """The modules of a circle of imports; none where there is no circle."""
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    arrows = {
+        name: {other for other in imported(path) if other in MODULES and other != name}
+        for name, path in MODULES.items()
+        if name not in COMMANDS
+    }
+    assert not circle(arrows)
 
 
 def test_the_app_only_navigates() -> None:
@@ -78,8 +108,9 @@ def test_the_app_only_navigates() -> None:
     assert not found, f"app.py imports {', '.join(sorted(found))}"
 
 
-def test_the_check_sees_every_kind_of_import(tmp_path: Path) -> None:
-    source = "import plotly.io\nfrom streamlit import x\ndef f():\n    __import__('streamlit')\n"
-    (tmp_path / "m.py").write_text(source)
-    found = set(imported(tmp_path / "m.py"))
-    assert {"plotly.io", "streamlit", "streamlit.x"} <= found
+def test_the_drawing_is_of_this_code() -> None:
+    text = TARGET.read_text(encoding="utf-8")
+    assert drawn(text) == text, "draw it anew: python docs/draw_architecture.py"
+    assert "diffviz/core/" in text
+    assert "core" in leanings()["networks"]
+    assert way().count("\n") > 5

@@ -94,15 +94,17 @@ def test_four_race_on_one_clock_and_the_table_tells_who_won(
     assert frames == 14  # ten stops of three runs, three more of Heun's, the end
 
     # by calls instead: a frame is an evaluation
+    page.locator(".st-key-bar_controls").get_by_role("button", name="More", exact=True).click()
     page.get_by_role("radio", name="Network calls").click()
     expect(page).to_have_url(re.compile("align=calls"))
     wait_idle(page)
     assert state(page)["frames"] == 11
+    page.keyboard.press("Escape")
     page.get_by_role("slider", name="Time in the run").focus()
     page.keyboard.press("End")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator(".dvz-status").nth(0)).to_have_text(re.compile("9 evaluations"))
-    expect(page.locator(".dvz-status").nth(2)).to_have_text(re.compile("done · 9 evaluations"))
+    expect(page.locator(".dvz-status").nth(0)).to_have_text(re.compile("NFE 9"))
+    expect(page.locator(".dvz-status").nth(2)).to_have_text(re.compile("done · NFE 9"))
     no_trouble(page, serve)
 
 

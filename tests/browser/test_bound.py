@@ -73,7 +73,7 @@ def test_a_reader_changes_the_chain_and_the_link_brings_it_back(
     assert edm[3] > more[3]
     assert edm[4] == pytest.approx(more[4], abs=0.01), "the schedule only moves the terms"
 
-    page.get_by_role("button", name="View").click()
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("radio", name="log-SNR", exact=True).click()
     expect(page).to_have_url(re.compile(r"[?&]over=log_snr\b"), timeout=PATIENCE)
     page.get_by_role("radio", name="Its class", exact=True).click()
@@ -98,17 +98,6 @@ def test_clothes_cost_more_than_digits(page: Any, visit: Any, serve: Any, wait_i
     expect(page.get_by_text("The latents of a real piece")).to_be_visible(timeout=PATIENCE)
     wait_idle(page)
     assert bits(page)[4] > digits + 1
-    fine(page, serve.log("app.py"))
-
-
-def test_what_a_link_cannot_have_is_told_and_the_rest_counts(
-    page: Any, visit: Any, serve: Any
-) -> None:
-    visit(page, "?steps=0&spacing=karras&over=x&told=all&last=99&pictures=cats&schedule=ve&zzz=1")
-    message = " ".join(page.locator("[data-testid=stAlert]").all_inner_texts())
-    for word in ("steps", "spacing", "over", "told", "last", "pictures", "zzz"):
-        assert word in message
-    expect(page.get_by_text("1 learned step", exact=True)).to_be_visible()
     fine(page, serve.log("app.py"))
 
 

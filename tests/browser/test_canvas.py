@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from diffviz.ui.canvas import decode_points, encode_points
+from diffviz.ui.parts.pad import decode_points, encode_points
 
 APP = "tests/browser/apps/canvas_app.py"
 WAIT = 30_000  # ms; a server's first answer waits for its imports

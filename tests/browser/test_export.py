@@ -47,7 +47,7 @@ def test_a_run_leaves_the_app_and_plays_without_it(
     assert page.errors == []
     assert "Traceback" not in serve.log("app.py")
 
-    alone = new_page(color_scheme="dark")
+    alone = new_page(color_scheme="dark", motion=True)
     asked: list[str] = []
     alone.on("request", lambda request: asked.append(request.url))
     alone.goto(web.as_uri())

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from diffviz.pretrained import GENERATOR_FOLDER
+from diffviz.models.pretrained import GENERATOR_FOLDER
 from tests.browser.journeys import fine, until
 
 PATIENCE = 30_000.0  # milliseconds: machines that test are slow at times
@@ -97,7 +97,7 @@ def test_before_anything_is_measured_the_bill_says_how(
     page: Any, serve: Any, wait_idle: Any
 ) -> None:
     visit(page, serve(APP, **NONE), wait_idle, "bill")
-    expect(page.get_by_text(re.compile(r"diffviz\.evaluate --all --write"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"python -m diffviz compare --write"))).to_be_visible()
     fine(page, serve.log(APP, **NONE))
 
 
@@ -110,7 +110,7 @@ def test_without_the_others_diffusion_is_drawn_and_the_page_says_what_is_missing
     visit(page, serve(APP, **NONE), wait_idle, "generators", **QUICK)
     expect(page.locator(READY)).to_have_count(1, timeout=PATIENCE)
     expect(page.locator(".dvz-panel")).to_have_count(1)
-    for words in ("vaes mnist-16", "gans mnist", "evaluate --all"):
+    for words in ("vaes mnist-16", "gans mnist", "diffviz compare"):
         expect(page.get_by_text(re.compile(words)).first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_text("not measured")).to_have_count(5)
     expect(page.get_by_text(re.compile("is not recorded here"))).to_be_visible()
@@ -183,25 +183,6 @@ def test_a_training_is_played_again(
     other.goto(page.url)
     expect(other.locator(READY)).to_have_count(2, timeout=2 * PATIENCE)
     until(other, 3, PATIENCE, other.locator(".dvz").nth(1))
-
-
-def test_odd_links_are_answered_in_place(new_page: Any, serve: Any, wait_idle: Any) -> None:
-    page = new_page(width=1024, height=768, color_scheme="dark")
-    url = serve(APP, **MADE_UP)
-    odd = {"steps": 5000, "pictures": "letters", "trained": "flow", "frame": "last", "seed": -1}
-    visit(page, url, wait_idle, "generators", **odd | {"classes": "77"})
-    for words in (
-        "steps=5000",
-        "pictures=letters",
-        "trained=flow",
-        "frame=last",
-        "seed=-1",
-        "classes=77",
-    ):
-        expect(page.get_by_text(words)).to_be_visible(timeout=2 * PATIENCE)
-    expect(page.locator(READY).first).to_be_visible(timeout=2 * PATIENCE)
-    expect(page.get_by_text("holds in part")).to_have_count(2)
-    fine(page, serve.log(APP, **MADE_UP))
 
 
 def test_the_front_page_leads_to_the_comparisons(page: Any, app_url: str, wait_idle: Any) -> None:

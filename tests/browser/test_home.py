@@ -34,7 +34,7 @@ def until(page: Any, condition: str) -> None:
 
 
 def test_it_plays_again_and_again(home: Any, serve: Any) -> None:
-    page = home()
+    page = home(motion=True)
     until(page, "p.playing && p.frame > 2")
     expect(page.get_by_role("button", name="Loop")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Space")
@@ -49,7 +49,7 @@ def test_it_plays_again_and_again(home: Any, serve: Any) -> None:
 
 
 def test_it_waits_for_those_who_want_less_motion(home: Any) -> None:
-    page = home(reduced_motion="reduce")
+    page = home()
     page.wait_for_timeout(300)
     until(page, "!p.playing && p.frame === 0")
 

@@ -144,7 +144,7 @@ def test_codes_flow_and_their_pictures_with_them(
     visit(page, app_url, PLAYER, wait_idle, show="flow", steps=6, classes="3,7")
     expect(page.locator(".dvz-panel")).to_have_count(2, timeout=PATIENCE)
     expect(page.locator(".dvz-thumb")).to_have_count(16)
-    box = page.locator(".dvz").bounding_box()
+    box = page.locator(".dvz-transport").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < 900
     expect(page.get_by_text(re.compile("6 evaluations of a small network"))).to_be_visible()
@@ -183,19 +183,4 @@ def test_both_priors_are_drawn_anew(
     expect(rows.first).not_to_have_attribute("src", str(before[0]), timeout=PATIENCE)
     wait_idle(page)
     expect(page.get_by_text(re.compile("Two priors, one decoder"))).to_be_visible()
-    fine(page, serve.log("app.py"))
-
-
-def test_strange_links_are_answered_in_place(
-    new_page: Any, app_url: str, serve: Any, wait_idle: Any
-) -> None:
-    page = new_page(width=1024, height=768)
-    visit(page, app_url, MAP, wait_idle, z="here", pictures="letters", show="all")
-    for words in ("is not two numbers", "pictures=letters", "is not one of map"):
-        expect(page.get_by_text(re.compile(words)).first).to_be_visible(timeout=PATIENCE)
-    visit(page, app_url, MAP, wait_idle, z="99,0")
-    expect(page.get_by_text(re.compile("is off the map"))).to_be_visible(timeout=PATIENCE)
-    visit(page, app_url, PLAYER, wait_idle, show="flow", steps=4, guidance="much", classes="77")
-    for words in ("is not a finite number", "names a class that is above 9"):
-        expect(page.get_by_text(re.compile(words))).to_be_visible(timeout=PATIENCE)
     fine(page, serve.log("app.py"))

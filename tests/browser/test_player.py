@@ -24,7 +24,7 @@ def open_player(serve: Any, new_page: Any) -> Open:
 
     def opener(**query: object) -> Page:
         context = {k[1:]: query.pop(k) for k in list(query) if k.startswith("_")}
-        page: Page = new_page(**context)
+        page: Page = new_page(**{"motion": True, **context})
         page.sent, page.received = [], []  # type: ignore[attr-defined]
         page.on("websocket", lambda socket: listen(page, socket))
         base = serve(APP)
@@ -227,9 +227,8 @@ def test_the_thumb_is_where_the_time_is(open_player: Open) -> None:
     assert slider(page).get_attribute("aria-valuemax") == "20"
 
 
-def test_layers_and_speed_stay_in_the_browser(open_player: Open) -> None:
+def test_layers_are_told_and_speed_stays_in_the_browser(open_player: Open) -> None:
     page = open_player(autoplay=0, layers=1)
-    sent = len(page.sent)  # type: ignore[attr-defined]
     for layer in ("trails", "x_0", "field", "density", "contours", "mesh", "data", "points"):
         chip = page.locator(f'[data-layer="{layer}"]')
         before = chip.get_attribute("aria-pressed")
@@ -240,7 +239,13 @@ def test_layers_and_speed_stay_in_the_browser(open_player: Open) -> None:
         page.wait_for_timeout(60)
         if layer != "trails":  # there is no trail yet at the first frame
             assert page.locator(".dvz-stage").screenshot() != picture, layer
+    told = report(page).filter(
+        has_text="layers -data,-density,-points,contours,field,mesh,trails,x_0"
+    )
+    expect(told).to_have_count(1)
+    sent = len(page.sent)  # type: ignore[attr-defined]
     page.get_by_label("Speed").select_option("4")
+    page.wait_for_timeout(300)
     assert len(page.sent) == sent  # type: ignore[attr-defined]
     assert page.errors == []  # type: ignore[attr-defined]
 
@@ -249,7 +254,8 @@ def test_another_run_keeps_the_frame_and_one_loop(open_player: Open) -> None:
     page = open_player(frames=100, layers=1)
     page.get_by_label("Speed").select_option("0.25")
     page.locator('[data-layer="trails"]').click()
-    for reruns in range(2, 5):
+    expect(report(page)).to_contain_text("reruns 2 ")
+    for reruns in range(3, 6):
         page.get_by_test_id("stNumberInputStepUp").click()
         expect(report(page)).to_contain_text(f"reruns {reruns} ")
     page.wait_for_timeout(800)
@@ -348,7 +354,7 @@ def test_touch_scrubs_and_follows(open_player: Open) -> None:
 
 
 def test_reduced_motion_starts_paused_and_jumps_from_frame_to_frame(open_player: Open) -> None:
-    page = open_player(_reduced_motion="reduce")
+    page = open_player(_motion=False)
     page.wait_for_timeout(300)
     assert not state(page)["playing"]
     assert state(page)["frame"] == 0

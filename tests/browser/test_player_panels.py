@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from diffviz.ui.player import decode
+from diffviz.ui.parts.player import decode
 
 SCRIPT = "tests/browser/apps/panels_app.py"
 APP = runpy.run_path(str(Path(__file__).parent / "apps" / "panels_app.py"))
@@ -247,7 +247,7 @@ class TestRail:
     def test_the_histogram_changes_its_coordinate(self, open_demo: Open) -> None:
         page = open_demo("points_reverse")
         _, arrays = decode(APP["points_reverse"]())
-        page.get_by_role("button", name="Coordinate 2").click()
+        page.get_by_role("group", name="Coordinate").get_by_role("button", name="x2").click()
         wanted, _ = np.histogram(arrays["p0.x_t"][50][:, 1], bins=48, range=(-4, 4))
         counts = page.locator(".dvz-card-histogram").evaluate("e => e.__diffviz.counts(50)")
         assert np.abs(np.array(counts) - wanted).sum() <= 4

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from diffviz.refine import LEVELS
+from diffviz.studies.refine import LEVELS
 from tests.browser.journeys import fine, until
 
 PATIENCE = 60_000.0  # milliseconds: machines that test are slow at times
@@ -124,21 +124,6 @@ def test_a_gan_is_refined_with_the_class_that_it_was_asked_for(
     fine(page, serve.log("app.py"))
 
 
-def test_what_a_link_asks_for_and_cannot_be_had_is_said(
-    page: Any, app_url: str, serve: Any, wait_idle: Any
-) -> None:
-    visit(page, app_url, wait_idle, level=7, source="flow", seed=-3, levle=1)
-    for words in (
-        "level=7, which is above 1",
-        "source=flow, which is not one of vae, gan",
-        "seed=-3, which is below 0",
-        "perhaps level?",
-    ):
-        expect(page.get_by_text(re.compile(re.escape(words)))).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text(re.compile("these are fresh ones"))).to_be_visible(timeout=PATIENCE)
-    fine(page, serve.log("app.py"))
-
-
 def test_what_was_not_measured_or_is_not_here_is_said(
     page: Any, serve: Any, wait_idle: Any
 ) -> None:
@@ -152,7 +137,7 @@ def test_what_was_not_measured_or_is_not_here_is_said(
     wait_idle(page)
     assert page.locator(".js-plotly-plot").count() == 0
     page.get_by_test_id("stButtonGroup").get_by_text("GAN samples").click()
-    expect(page.get_by_text(re.compile(r"python -m diffviz\.train gans mnist"))).to_be_visible(
+    expect(page.get_by_text(re.compile(r"python -m diffviz train gans mnist"))).to_be_visible(
         timeout=PATIENCE
     )
     wait_idle(page)

@@ -11,20 +11,20 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
-from diffviz.samplers import SAMPLERS
+from diffviz.core.samplers import SAMPLERS
 
 Open = Callable[..., Page]
 QUICK: dict[str, object] = {"n": 250, "samples": 200, "steps": 10}
 
 
 @pytest.fixture(scope="module")
-def warm_url(serve: Any, chromium: Any) -> str:
+def warm_url(serve: Any, profile: Any) -> str:
     """The app's address, once a visitor has been there: a new server draws its first page twice."""
     url: str = serve("app.py")
-    context = chromium.new_context()
-    context.new_page().goto(f"{url}/reverse?steps=1")
-    ready(context.pages[0])
-    context.close()
+    page = profile.new_page()
+    page.goto(f"{url}/reverse?steps=1")
+    ready(page)
+    page.close()
     return url
 
 
@@ -107,7 +107,7 @@ def no_trouble(page: Any, serve: Any) -> None:
 
 
 def test_it_plays_from_noise_to_data_and_says_what_it_cost(open_reverse: Open, serve: Any) -> None:
-    page = open_reverse()
+    page = open_reverse(_motion=True)
     until(page, "p.frame === p.frames - 1 && !p.playing")
     expect(page).to_have_url(re.compile(r"[?&]step=10\b"))
     assert re.search(r"10 evaluations of the exact denoiser, .* on this machine", text(page))
@@ -196,6 +196,7 @@ def test_other_paths_and_data_render(
     open_reverse: Open, serve: Any, query: dict[str, object]
 ) -> None:
     page = open_reverse(**query)
+    page.keyboard.press("End")
     until(page, "p.frame === p.frames - 1")
     no_trouble(page, serve)
 
@@ -234,6 +235,7 @@ def test_a_moved_start_is_run_anew_and_can_be_put_back(open_reverse: Open, wait_
     expect(page.get_by_text("starts where you put it")).to_have_count(0)
     wait_idle(page)
     assert "moved" not in page.url
+    page.get_by_test_id("stMain").evaluate("(e) => e.scrollTo(0, 0)")
     assert place(page, item, 10) == before
 
 
@@ -242,7 +244,7 @@ def test_another_seed_keeps_the_step_and_changes_the_picture(
 ) -> None:
     page = open_reverse(step=8)
     before = pixels(page)
-    page.get_by_role("button", name="More", exact=False).nth(2).click()
+    page.get_by_role("button", name="More", exact=True).click()
     page.get_by_label("Seed of the noise").fill("12")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("seed=12"))
@@ -268,24 +270,12 @@ def test_more_steps_keep_the_share_of_the_way(open_reverse: Open, wait_idle: Any
 
 
 def test_a_question_sets_the_page_up_and_plays(open_reverse: Open, wait_idle: Any) -> None:
-    page = open_reverse(step=10)
+    page = open_reverse(step=10, _motion=True)
     page.get_by_text("Ten steps").click()
     expect(page).to_have_url(re.compile("dpmpp_2m"))
     until(page, "p.playing || p.frame > 0")
     until(page, "p.frame === 10")
     wait_idle(page)
-
-
-def test_nonsense_in_the_address_is_said_in_place(open_reverse: Open, serve: Any) -> None:
-    page = open_reverse(
-        sampler="ddmp", steps="many", moved="1,2", follow=10**6, step=400, arrows="x", spacing="y"
-    )
-    said = " ".join(alert.inner_text() for alert in page.get_by_test_id("stAlert").all())
-    for name in ("sampler=ddmp", "steps=many", "moved=1,2", "follow=1000000", "step=400"):
-        assert name in said
-    assert "arrows=x" in said
-    assert state(page)["frames"] == 51
-    no_trouble(page, serve)
 
 
 def test_a_network_is_chosen_plays_and_its_address_shows_the_same(
@@ -336,7 +326,4 @@ def test_nothing_spills_over(open_reverse: Open, width: int, height: int) -> Non
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= width
     if width == 1440:
-        assert box["y"] + box["height"] <= height
-        cost = page.get_by_text(re.compile("evaluations")).first.bounding_box()
-        assert cost is not None
-        assert cost["y"] + cost["height"] <= height
+        assert box["y"] + box["height"] <= height, "the formula of the step is in sight"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import FilePayload, Page
+from playwright.sync_api import FilePayload, Page, expect
 
-from diffviz.noising import jump
-from diffviz.schedules import SCHEDULES, Custom, Schedule
-from diffviz.ui.curve import STRIP_TIMES
-from diffviz.ui.strip import image_of, noise_for
+from diffviz.core.noising import jump
+from diffviz.core.schedules import SCHEDULES, Custom, Schedule
+from diffviz.ui.parts.curve import STRIP_TIMES
+from diffviz.ui.screens.schedules.strip import image_of, noise_for
 
 Idle = Callable[..., None]
 
@@ -297,15 +298,6 @@ def test_points_out_of_order_are_told_and_the_rest_stays(page: Page, visit: Any)
     no_errors(page)
 
 
-def test_nonsense_in_the_address_is_told(page: Page, visit: Any) -> None:
-    visit(page, "?schedules=linear,foo&view=bar&linear_T=1&stops=-1&config=%7B&zzz=1&item=9e9")
-    message = " ".join(page.locator("[data-testid=stAlert]").all_inner_texts())
-    for word in ("foo", "bar", "linear_T", "stops", "config", "zzz", "item"):
-        assert word in message
-    assert list(state(page)["lines"]) == ["linear"]
-    no_errors(page)
-
-
 def config_file(name: str, body: bytes) -> FilePayload:
     return FilePayload(name=name, mimeType="application/json", buffer=body)
 
@@ -321,12 +313,12 @@ def test_configs_good_and_bad(page: Page, visit: Any, wait_idle: Idle) -> None:
     wait_idle(page)
     good = state(page)
     assert set(good["lines"]) == {"linear", "loaded"}
-    assert page.locator(".plot .labels .label", has_text="PNDM").count() == 1
+    assert page.locator(".plot .labels .label", has_text="Scaled linear (file)").count() == 1
     for body, message in (
         (b"{", "not valid JSON"),
         (b'{"beta_schedule": "odd", "num_train_timesteps": 10}', "are read"),
         (b"\x89PNG\r\n\x1a\n" + bytes(50), "not JSON text"),
-        (json.dumps(values | {"num_train_timesteps": 5000}).encode(), "2 to 1,000"),
+        (json.dumps(values | {"num_train_timesteps": 50_000}).encode(), "2 to 10,000"),
     ):
         upload.set_input_files(config_file("bad.json", body))
         page.locator(".st-key-_fold_files [data-testid=stAlert]", has_text=message).wait_for()
@@ -336,6 +328,24 @@ def test_configs_good_and_bad(page: Page, visit: Any, wait_idle: Idle) -> None:
     wait_idle(page)
     assert set(state(page)["lines"]) == {"linear"}
     assert "config" not in page.url
+    no_errors(page)
+
+
+def test_a_file_is_run_as_it_says_and_stays_at_hand(
+    page: Page, visit: Any, wait_idle: Idle
+) -> None:
+    visit(page, "?schedules=linear")
+    page.get_by_text("Load and download").click()
+    values = {"_class_name": "LCMScheduler", "original_inference_steps": 50}
+    upload = page.locator(".st-key-_fold_files input[type=file]")
+    upload.set_input_files(config_file("scheduler_config.json", json.dumps(values).encode()))
+    page.get_by_role("link", name="Run as this file says, on points").click()
+    page.wait_for_url("**/reverse?**schedule=loaded**")
+    page.get_by_text("4 evaluations").wait_for()
+    page.get_by_role("link", name="Schedules", exact=True).first.click()
+    page.wait_for_url("**/schedules**config=**")
+    wait_idle(page)
+    assert set(state(page)["lines"]) == {"linear", "loaded"}
     no_errors(page)
 
 
@@ -386,8 +396,15 @@ def test_rows_of_stops_can_be_put_on_the_line(page: Page, visit: Any) -> None:
 def test_zero_terminal_snr_shows_before_and_after(page: Page, visit: Any, wait_idle: Idle) -> None:
     visit(page, "?schedules=scaled_linear")
     assert page.locator(".plot .before").count() == 0
+    samples = page.get_by_alt_text(re.compile("samples of mean brightness"))
+    expect(samples).to_have_count(0)
     page.get_by_text("Zero terminal SNR").click()
     wait_idle(page)
+    expect(samples).to_have_count(2)
+    means = [float((each.get_attribute("alt") or "").split()[-1]) for each in samples.all()]
+    data = re.search(r"data is (\S+)\. A chain", page.get_by_test_id("stMain").inner_text())
+    assert data is not None
+    assert abs(means[1] - float(data[1])) < abs(means[0] - float(data[1])), "less grey"
     assert page.locator(".plot .before").count() == 1
     assert state(page)["lines"]["scaled_linear"]["columns"][0][-1] == 0
     assert "0.068 → 0" in page.locator(".st-key-schedules_rail table").inner_text()

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from diffviz.ui.sheet import decode_mask, decode_picture, encode_mask, encode_picture
+from diffviz.ui.parts.sheet import decode_mask, decode_picture, encode_mask, encode_picture
 
 APP = "tests/browser/apps/sheet_app.py"
 WAIT = 30_000  # ms; a server's first answer waits for its imports

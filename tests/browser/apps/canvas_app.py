@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.datasets import from_drawing
-from diffviz.ui.canvas import decode_points, draw_points, encode_points
+from diffviz.data.points import from_drawing
+from diffviz.ui.parts.pad import decode_points, draw_points, encode_points
 
 st.set_page_config(page_title="canvas", layout="wide")
 st.session_state.runs = st.session_state.get("runs", 0) + 1

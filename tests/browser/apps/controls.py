@@ -5,7 +5,8 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from diffviz.ui import controls, links, theme
+from diffviz.ui.choices import controls
+from diffviz.ui.shell import links, theme
 
 st.set_page_config(page_title="controls", layout="wide")
 theme.header("Controls", "Every shared control, and what each returned.", "exact")
@@ -16,10 +17,12 @@ with controls.bar():
         schedule = controls.choose_schedule()
         sampler = controls.choose_sampler(schedule)
 
-step = links.get_step(sampler.steps + 1)
+counted = links.whole("step", 0, 0, sampler.steps, shared=False)
+step = links.value(counted)
+links.complaints("step")
 columns = st.columns(6)
 if columns[0].button("Step 7"):
-    links.set_step(7)
+    links.keep(counted, 7)
 columns[1].button("Run again")
 
 st.text(f"data {data.name} n={data.n} seed={data.seed} text={data.text}")

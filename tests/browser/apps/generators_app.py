@@ -12,8 +12,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from diffviz import bill, pretrained
-from diffviz.ui import generators_history, generators_run, links
+from diffviz.models import pretrained
+from diffviz.studies import bill
+from diffviz.ui.screens.generators import history as generators_history
+from diffviz.ui.screens.generators import run as generators_run
+from diffviz.ui.shell import links
 
 ROOT = Path(__file__).resolve().parents[3]
 NOWHERE = ROOT / "tests" / "nowhere"

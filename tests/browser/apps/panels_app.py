@@ -15,8 +15,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, load_sample_image, make_moons
 
-from diffviz.ui.player import Clock, Images, Lines, Mix, Points, Rail, encode, player
-from diffviz.ui.player.rail import Curve, Histogram, StepFormula, Term
+from diffviz.ui.parts.player import Clock, Images, Lines, Mix, Points, Rail, encode, player
+from diffviz.ui.parts.player.rail import Curve, Histogram, StepFormula, Term
 
 Array = NDArray[np.float64]
 
@@ -274,7 +274,7 @@ def main() -> None:
     """Mount the demonstration that the address asks for."""
     st.set_page_config(layout="wide")
     name = st.query_params.get("demo", "lines_forward")
-    result = player(packed(name), key="panels", autoplay=False, height=600)
+    result = player(packed(name), key="panels", autoplay=False)
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     st.caption(f"runs {st.session_state['runs']} step {result.step} follow {result.follow}")
 

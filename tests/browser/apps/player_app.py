@@ -1,7 +1,7 @@
 """A page with one player, for browser tests and the benchmark.
 
 The URL chooses what it shows: ``points``, ``frames``, ``panels`` (1 to 4), ``direction``, ``seed``,
-``step``, ``height``; 0 or 1: ``layers``, ``rail``, ``autoplay``, ``loop``, ``movable``; ``bad=1``
+``step``; 0 or 1: ``layers``, ``rail``, ``autoplay``, ``loop``, ``movable``; ``bad=1``
 sends bytes that are no run.  The data are two moons and noise, x_t = alpha x_0 + sigma eps.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from diffviz.ui import player as ui
+from diffviz.ui.parts import player as ui
 
 Array = NDArray[np.float64]
 
@@ -161,13 +161,12 @@ def main() -> None:
         step=step,
         autoplay=bool(number("autoplay", 1)),
         loop=bool(number("loop", 0)),
-        height=number("height", 560),
     )
     moved = result.moved
     at = f"{moved.index} {moved.x:.2f} {moved.y:.2f}" if moved else "none"
     st.markdown(
         f"reruns {st.session_state['runs']} | step {result.step} | "
-        f"follow {result.follow} | moved {at} | bytes {len(buffer)}"
+        f"follow {result.follow} | moved {at} | layers {result.layers} | bytes {len(buffer)}"
     )
 
 

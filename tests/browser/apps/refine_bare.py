@@ -5,7 +5,8 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from diffviz import pretrained, refine
+from diffviz.models import pretrained
+from diffviz.studies import refine
 
 HERE = Path(__file__).parent
 NOWHERE = HERE / "nothing-is-here"

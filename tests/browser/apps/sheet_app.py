@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from diffviz.ui.sheet import (
+from diffviz.ui.parts.sheet import (
     decode_mask,
     decode_picture,
     draw_picture,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui import links, theme
+from diffviz.ui.shell import links, theme
 
 st.set_page_config(page_title="tour", layout="wide", initial_sidebar_state=220)
 theme.brand()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui import controls, links, theme
+from diffviz.ui.choices import controls
+from diffviz.ui.shell import links, theme
 
 theme.header("Page two", "It shares its controls with the other page.", "exact")
 with controls.bar(), controls.line():
     schedule = controls.choose_schedule()
-step = links.get_step(51)
+counted = links.whole("step", 0, 0, 50, shared=False)
+step = links.value(counted)
+links.complaints("step")
 if st.button("Step 7"):
-    links.set_step(7)
+    links.keep(counted, 7)
     step = 7
 st.text(f"is {schedule.name} T={schedule.T} step={step}")
 theme.questions(

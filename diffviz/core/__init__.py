@@ -1,0 +1,1 @@
+"""The mathematics: one path, one denoiser, one loop."""

@@ -1,0 +1,1 @@
+"""What is learned from: points, pictures, drawn dogs, full sets."""

@@ -1,0 +1,1 @@
+"""Files that the data are made of, and what made them."""

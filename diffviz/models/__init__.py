@@ -1,0 +1,1 @@
+"""What ships trained: checkpoints, modules, and the weights."""

@@ -1,0 +1,1 @@
+"""Experiments with a kept result, and the commands that make them."""

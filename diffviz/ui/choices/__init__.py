@@ -1,0 +1,1 @@
+"""What a reader can choose: frozen configs, and the controls that ask for them."""

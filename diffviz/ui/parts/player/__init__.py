@@ -1,0 +1,284 @@
+"""The animation player: a run goes to the browser once and is played there.
+
+Python packs a run into one binary buffer with pure functions (:func:`encode`), pages keep it and
+mount it (:func:`player`).  Playing, stepping, scrubbing, layers and following a point happen in the
+browser; Python hears of a step when the hand lets go of it.
+
+Example:
+    >>> clock = Clock(t, alpha, sigma, curve_t, curve_log_snr, direction="reverse")
+    >>> buffer = encode(clock, [Points("Exact denoiser", x_t, (-3, 3), badge="exact")])
+    >>> result = player(buffer, key="reverse")
+    >>> result.step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, TypedDict
+
+import streamlit as st
+
+from diffviz.ui.parts.player.clock import Clock, Lane, Track
+from diffviz.ui.parts.player.fields import Fields
+from diffviz.ui.parts.player.format import Buffer, decode, read_header, with_options
+from diffviz.ui.parts.player.images import Images, Mix
+from diffviz.ui.parts.player.lines import Lines
+from diffviz.ui.parts.player.points import Points
+from diffviz.ui.parts.player.rail import Curve, Histogram, Levels, Rail, StepFormula, Term
+from diffviz.ui.parts.scripts import joined, styled
+
+__all__ = [
+    "Buffer",
+    "Clock",
+    "Curve",
+    "Fields",
+    "Histogram",
+    "Images",
+    "Lane",
+    "Levels",
+    "Lines",
+    "Mix",
+    "Moved",
+    "Panel",
+    "Points",
+    "Rail",
+    "Result",
+    "StepFormula",
+    "Term",
+    "Track",
+    "decode",
+    "encode",
+    "joined_scripts",
+    "joined_styles",
+    "player",
+]
+
+HERE = Path(__file__).parent
+STYLES = ("player", "panels")
+MAX_PANELS = 4
+
+
+class Wish(TypedDict):
+    """What a page asks the player for: the last thing asked, the last real wish and its number.
+
+    And what the page was told last, which it may hand back in a later run, when the reader has
+    already gone on.
+    """
+
+    asked: Any
+    value: Any
+    revision: int
+    told: Any
+
+
+class Panel(Protocol):
+    """What the player shows: something that packs itself into a buffer."""
+
+    def pack(self, buffer: Buffer, prefix: str) -> dict[str, Any]:
+        """Add arrays whose names start with ``prefix``; return the header entry with its kind."""
+        ...
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The starting position that the user dragged a point to.
+
+    Attributes:
+        index: which point.
+        x: its first coordinate in the run's own units (the drawing scale is undone).
+        y: its second coordinate.
+    """
+
+    index: int
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the user chose in the player, or what the page asked for since.
+
+    Attributes:
+        step: the frame, within the run, or None.
+        follow: the item that is followed, or None.
+        layers: those that are not as usual, as in ``player``.
+        coordinate: the one whose distribution is shown, or None for the usual one.
+        moved: set only in the rerun right after a point was dragged.
+    """
+
+    step: int | None
+    follow: int | None
+    moved: Moved | None = None
+    layers: str = ""
+    coordinate: int | None = None
+
+
+def encode(
+    clock: Clock,
+    panels: Sequence[Panel],
+    rail: Panel | None = None,
+    title: str | None = None,
+) -> bytes:
+    """Pack a run into one buffer; pure, so that pages can cache it.
+
+    Args:
+        clock: the frames' times, with F frames.
+        panels: one to four panels that share the clock.
+        rail: what stands beside them, or None.
+        title: an accessible name for the whole player.
+
+    Raises:
+        ValueError: for no panel or more than four, or a panel with another number of frames.
+    """
+    if not 1 <= len(panels) <= MAX_PANELS:
+        raise ValueError(f"a player shows 1 to {MAX_PANELS} panels, not {len(panels)}")
+    for panel in (*panels, *([rail] if rail is not None else [])):
+        frames = getattr(panel, "frames", None)
+        if frames is not None and frames != clock.frames:
+            name = getattr(panel, "title", None) or type(panel).__name__
+            raise ValueError(f"{name} has {frames} frames but the clock has {clock.frames}")
+    buffer = Buffer()
+    return buffer.finish(
+        {
+            "title": title,
+            "clock": clock.pack(buffer),
+            "panels": [panel.pack(buffer, f"p{i}") for i, panel in enumerate(panels)],
+            "rail": rail.pack(buffer, "rail") if rail is not None else None,
+        }
+    )
+
+
+def player(
+    buffer: bytes,
+    *,
+    key: str,
+    step: int | None = None,
+    follow: int | None = None,
+    layers: str = "",
+    coordinate: int | None = None,
+    autoplay: bool = True,
+    loop: bool = False,
+    link: str | None = "step",
+    gentle: bool = False,
+) -> Result:
+    """Mount the player and return what was last chosen in it.
+
+    It has the size of the screen: the panels are as large as they can be with Play still in sight.
+
+    ``step``, ``follow``, ``layers`` and ``coordinate`` are wishes: they count on the first mount
+    and whenever the page asks for another value than before.  Handing back what the player itself
+    reported changes nothing, so ``player(..., step=step_from_the_url)`` is safe while the URL
+    follows the player.
+
+    Args:
+        buffer: made by :func:`encode`.  With another buffer under the same key the player keeps its
+            frame, its layers, and whether it plays.
+        key: one name per player on a page.
+        step: the frame to show; None leaves it to the player.  A given step starts paused.
+        follow: the item to follow; None leaves it to the player.
+        layers: those that shall not be as usual, such as "trails,-data": on, or with a minus off.
+        coordinate: the one whose distribution is shown; None leaves it to the player.
+        autoplay: play once mounted (never under ``prefers-reduced-motion``).
+        loop: start again at the end.
+        link: offer a link to what is shown, by this parameter of the page's address: "step", the
+            frame's number, or "t", its time; None offers none.
+        gentle: leave the player where it is when another step is asked for while the reader plays
+            or drags: for a run that grows while it is looked at.
+
+    Raises:
+        ValueError: when ``buffer`` is not a player buffer.
+    """
+    header = read_header(buffer)
+    asked = {"step": step, "follow": follow, "layers": layers, "coordinate": coordinate}
+    wishes = _wishes(key, asked)
+    options = {
+        "id": header["id"],
+        "wishes": {
+            name: {"value": wish["value"], "revision": wish["revision"]}
+            for name, wish in wishes.items()
+        },
+        "autoplay": autoplay and wishes["step"]["value"] is None,
+        "loop": loop,
+        "link": link,
+        "gentle": gentle,
+    }
+    value = _component()(
+        key=key,
+        data=with_options(buffer, options),
+        on_step_change=_ignore,
+        on_follow_change=_ignore,
+        on_layers_change=_ignore,
+        on_coordinate_change=_ignore,
+        on_moved_change=_ignore,
+    )
+    return _result(value, wishes, int(header["clock"]["frames"]))
+
+
+def _result(value: Mapping[str, Any], wishes: Mapping[str, Wish], frames: int) -> Result:
+    for name, wish in wishes.items():
+        wish["told"] = _answer(value.get(name), wish)
+    step, follow, layers, coordinate = (wish["told"] for wish in wishes.values())
+    moved = value.get("moved")
+    return Result(
+        step=min(max(int(step), 0), frames - 1) if step is not None else None,
+        follow=int(follow) if follow is not None else None,
+        moved=Moved(int(moved["index"]), float(moved["x"]), float(moved["y"])) if moved else None,
+        layers=str(layers or ""),
+        coordinate=int(coordinate) if coordinate is not None else None,
+    )
+
+
+def _answer(report: Mapping[str, Any] | None, wish: Wish) -> Any:
+    """What holds: the player's report if it came after the page's last wish, else the wish."""
+    if report is None or report["after"] < wish["revision"]:
+        return wish["value"]
+    return report["value"]
+
+
+def _wishes(key: str, asked: dict[str, Any]) -> dict[str, Wish]:
+    """Tell a page's new wish from its handing back what the player reported.
+
+    The browser follows a wish when its revision is another one.  What is sent stays the same as
+    long as there is no new wish, so that the browser's copy of the message is used and the run is
+    not sent again.
+    """
+    store = f"_{key}_wishes"
+    reports = st.session_state.get(key)
+    before = st.session_state.get(store) if reports is not None else None
+    wishes: dict[str, Wish] = {}
+    for name, value in asked.items():
+        first: Wish = {"asked": value, "value": value, "revision": 0, "told": value}
+        wish: Wish = {**(before[name] if before else first)}
+        answer = _answer((reports or {}).get(name), wish)
+        if value not in (None, wish["asked"], wish["told"], answer):
+            wish["value"], wish["revision"] = value, wish["revision"] + 1
+        wish["asked"] = value
+        wishes[name] = wish
+    st.session_state[store] = wishes
+    return wishes
+
+
+def _ignore() -> None:
+    """Stand in for a callback: a state is reported only when it has one."""
+
+
+@cache
+def _component() -> Callable[..., Mapping[str, Any]]:
+    return st.components.v2.component(
+        "diffviz_player",
+        css=joined_styles(),
+        js=joined_scripts(),
+    )
+
+
+def joined_scripts() -> str:
+    """The player's JavaScript as one module, whose default export mounts it."""
+    return joined(HERE / "js/main.js")
+
+
+def joined_styles() -> str:
+    """The player's CSS."""
+    return styled(*(HERE / f"{name}.css" for name in STYLES))

@@ -1,0 +1,95 @@
+"""A run as one web page that needs nothing else: the player, its style and its data in one file.
+
+It opens from a disk, a lecture's folder or a learning platform, without a server and without a
+network, and plays, steps and scrubs as in the app.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from html import escape
+
+from diffviz.ui.parts.player import joined_scripts, joined_styles
+from diffviz.ui.parts.player.format import read_header, with_options
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{
+  color-scheme: light dark;
+  --st-background-color: #FDFDFC; --st-secondary-background-color: #F1F4F7;
+  --st-text-color: #1C2530; --st-primary-color: #006BA6; --st-font: system-ui, sans-serif;
+}}
+@media (prefers-color-scheme: dark) {{
+  :root {{
+    --st-background-color: #12171E; --st-secondary-background-color: #1C242E;
+    --st-text-color: #E7EBF0; --st-primary-color: #3391CC;
+  }}
+}}
+body {{
+  margin: 0 auto; padding: 1rem 1.5rem; max-width: 80rem;
+  background: var(--st-background-color); color: var(--st-text-color);
+  font: 16px/1.45 var(--st-font);
+}}
+h1 {{font-size: 1.4rem; margin: 0 0 0.6rem 0;}}
+p {{margin: 0.8rem 0 0 0; max-width: 60rem;}}
+{style}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<div id="player"></div>
+<p>{note}</p>
+<script type="module">
+{script}
+const packed = "{data}";
+const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+const data = new Uint8Array(await new Response(stream).arrayBuffer());
+const deaf = () => {{}};
+mount({{
+  data, parentElement: document.getElementById("player"),
+  setStateValue: deaf, setTriggerValue: deaf,
+}});
+</script>
+</body>
+</html>
+"""
+_ENTRY = "export default "
+
+
+def standalone(buffer: bytes, title: str, note: str = "") -> str:
+    """Return a run as a page of HTML.
+
+    Args:
+        buffer: made by ``encode``.
+        title: what stands above it.
+        note: what stands below it: plain text.
+
+    Raises:
+        ValueError: when ``buffer`` is not a player buffer.
+    """
+    header = read_header(buffer)
+    no_wish = {"value": None, "revision": 0}
+    options = {
+        "id": header["id"],
+        "wishes": {"step": no_wish, "follow": no_wish},
+        "autoplay": True,
+        "loop": False,
+        "link": None,
+    }
+    packed = gzip.compress(with_options(buffer, options), mtime=0)
+    script = joined_scripts()
+    assert script.count(_ENTRY) == 1
+    return _PAGE.format(
+        title=escape(title),
+        note=escape(note),
+        style=joined_styles(),
+        script=script.replace(_ENTRY, "const mount = "),
+        data=base64.b64encode(packed).decode(),
+    )

@@ -1,0 +1,1 @@
+"""What only the page A dog with a collar has."""

@@ -1,0 +1,1 @@
+"""What every page stands in: links, widgets, theme, caching, waiting, jobs."""

@@ -1,0 +1,185 @@
+// The player: the clock, the buffer, colours, symbols and what is worked out from a run.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { asBytes, readOptions, Run } from "../../diffviz/ui/parts/player/js/buffer.js";
+import { around, logSnr, noiseShare, sampleAt, TimeAxis } from "../../diffviz/ui/parts/player/js/clock.js";
+import { bestArrangement, snapped, valuesToImage } from "../../diffviz/ui/parts/player/js/images.js";
+import { inkOf, packRgb, scaleTable } from "../../diffviz/ui/parts/player/js/palette.js";
+import { blend, topIndices } from "../../diffviz/ui/parts/player/js/points.js";
+import { Samples, StepValues } from "../../diffviz/ui/parts/player/js/rail.js";
+import { describeFrame } from "../../diffviz/ui/parts/player/js/scrubber.js";
+import { parseSymbol } from "../../diffviz/ui/parts/player/js/symbols.js";
+import { luminance } from "../../diffviz/ui/parts/shared/color.js";
+
+const near = (a, b, tolerance = 1e-12) => assert.ok(Math.abs(a - b) <= tolerance, `${a} is not ${b}`);
+const all = (a, b, tolerance) => { assert.equal(a.length, b.length); a.forEach((v, k) => near(v, b[k], tolerance)); };
+
+// A block as format.py writes it: a mark, the length of its JSON, the JSON.
+function block(mark, value) {
+  const text = new TextEncoder().encode(JSON.stringify(value));
+  const bytes = new Uint8Array(8 + text.length);
+  bytes.set(new TextEncoder().encode(mark));
+  new DataView(bytes.buffer).setUint32(4, text.length, true);
+  bytes.set(text, 8);
+  return bytes;
+}
+
+const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => [...part]));
+
+const HEADER = {
+  id: "a", panels: [], clock: { frames: 2, start: "noise", arrays: { t: "t" } },
+  arrays: {
+    t: { dtype: "f32", shape: [2], offset: 0, lo: 0, hi: 1 },
+    grey: { dtype: "u8", shape: [3], offset: 8, lo: -1, hi: 1 },
+    plane: { dtype: "u16", shape: [1, 2], offset: 12, lo: [0, -10], hi: [1, 10] },
+  },
+};
+const DATA = joined(new Uint8Array(Float32Array.of(1, 0.25).buffer), [0, 255, 51, 0],
+  new Uint8Array(Uint16Array.of(65535, 0).buffer));
+
+test("a run is read from its bytes, wherever they lie", () => {
+  const bytes = joined([7], block("DVZO", { loop: true }), block("DVZ1", HEADER), DATA).subarray(1);
+  const { options, start } = readOptions(bytes);
+  assert.deepEqual(options, { loop: true });
+  const run = new Run(bytes, start);
+  assert.equal(run.frames, 2);
+  assert.equal(run.clock.start, "noise");
+  all([...run.clock.t], [1, 0.25]);
+  all([0, 1, 2].map(run.array("grey").value), [-1, 1, -0.6]);
+  all([0, 1].map(run.array("plane").value), [1, -10]);
+  assert.equal(run.array("grey"), run.array("grey"));
+  assert.equal(run.role({ arrays: { x_t: "plane" } }, "x_t"), run.array("plane"));
+  assert.equal(run.role({ arrays: {} }, "x_t"), null);
+  assert.throws(() => run.array("none"), /no array called none/);
+});
+
+test("what is no run is refused in words", () => {
+  const bytes = block("DVZ1", HEADER);
+  assert.deepEqual(readOptions(bytes), { options: {}, start: 0 });
+  assert.throws(() => readOptions(block("DVZ2", {})), /start with the mark DVZ1/);
+  assert.throws(() => new Run(bytes.subarray(0, 20)), /cut short/);
+  assert.throws(() => new Run(bytes.subarray(0, 3)), /start with the mark/);
+  assert.throws(() => asBytes("DVZ1"), /as bytes/);
+  assert.deepEqual(asBytes(new Uint8Array([1, 2]).buffer), new Uint8Array([1, 2]));
+  assert.deepEqual(asBytes(new DataView(new Uint8Array([1, 2, 3]).buffer, 1, 2)), new Uint8Array([2, 3]));
+});
+
+test("levels of noise", () => {
+  near(logSnr(Math.sqrt(0.5), Math.sqrt(0.5)), 0);
+  near(logSnr(0.8, 0.6), Math.log(0.64 / 0.36));
+  assert.deepEqual([logSnr(1, 0), logSnr(0, 1)], [Infinity, -Infinity]);
+  near(noiseShare(0.8, 0.6), 0.36);
+  near(noiseShare(1, 3), 0.9);
+  assert.equal(noiseShare(0, 0), 0);
+});
+
+test("between two frames", () => {
+  assert.deepEqual(around(2.25, 5), { low: 2, high: 3, share: 0.25 });
+  assert.deepEqual(around(4, 5), { low: 4, high: 4, share: 0 });
+  near(sampleAt([0, 10, 30], 1.5), 20);
+  assert.equal(sampleAt([0, 10, 30], 2), 30);
+  assert.deepEqual([0.4, 0.6].map((at) => sampleAt([Infinity, 3], at)), [Infinity, 3]);
+});
+
+test("frames lie by time on the track, and come back from it", () => {
+  const axis = new TimeAxis({ frames: 4, direction: "reverse", t: [1, 0.9, 0.5, 0] });
+  all([0, 1, 2, 3].map((k) => axis.position(k)), [0, 0.1, 0.5, 1]);
+  near(axis.position(1.5), 0.3);
+  for (const frame of [0, 0.5, 1, 2.75, 3]) near(axis.frameAt(axis.position(frame)), frame);
+  assert.deepEqual([axis.frameAt(-1), axis.frameAt(2)], [0, 3]);
+  near(axis.ofTime(0.25), 0.75);
+});
+
+test("frames that stay at one time lie evenly", () => {
+  const axis = new TimeAxis({ frames: 3, direction: "forward", t: [0, 0.2, 0.2] });
+  assert.equal(axis.byTime, false);
+  all([...axis.u], [0, 0.5, 1]);
+  assert.equal(new TimeAxis({ frames: 1, direction: "forward", t: [0] }).frameAt(0.7), 0);
+});
+
+test("a frame in words", () => {
+  const clock = { unit: "step", t: [0.76], alpha: [0.6], sigma: [0.8] };
+  assert.equal(describeFrame({ clock, frames: 51 }, 0).words, "step 0 of 50, t = 0.760, log-SNR −0.58");
+  const told = describeFrame({ clock: { unit: "step", notes: ["", "loss 0.3"], names: ["", "now"] }, frames: 2 }, 1);
+  assert.equal(told.words, "now, loss 0.3");
+});
+
+test("pixels and scales of colours", () => {
+  assert.equal(packRgb([1, 2, 3]), 0x030201);
+  assert.equal(packRgb([1, 2, 3], 255), 0xff030201);
+  const table = scaleTable(["#000000", "#ff0000", "#ffff00"]);
+  assert.deepEqual([table[0], table[51], table[255]], [[0, 0, 0], [102, 0, 0], [255, 255, 0]]);
+  assert.equal(table.length, 256);
+  assert.equal(blend(0x000000, 0xffffff, 256), 0xffffff);
+  assert.equal(blend(0x204060, 0x204060, 100), 0x204060);
+  assert.equal(blend(0x000000, 0x804020, 128), 0x402010);
+});
+
+test("colours of words read on their ground", () => {
+  for (const [ground, text] of [[[255, 255, 255], [0, 0, 0]], [[18, 23, 30], [231, 235, 240]]]) {
+    for (const color of [[86, 180, 233], [213, 94, 0], [127, 127, 127]]) {
+      const [a, b] = [inkOf(color, ground, text), ground].map((c) => luminance(c) + 0.05);
+      assert.ok(Math.max(a / b, b / a) >= 5);
+    }
+  }
+  assert.deepEqual(inkOf([0, 0, 0], [255, 255, 255], [9, 9, 9]), [0, 0, 0]);
+});
+
+test("symbols", () => {
+  assert.deepEqual(parseSymbol("x^_0"), { letter: "x", hat: true, sub: "0", italic: true });
+  assert.deepEqual(parseSymbol("alpha_t"), { letter: "α", hat: false, sub: "t", italic: true });
+  assert.deepEqual(parseSymbol("SNR"), { letter: "SNR", hat: false, sub: "", italic: false });
+  assert.equal(parseSymbol("sigma_{max}").sub, "max");
+});
+
+test("the largest values, largest first", () => {
+  assert.deepEqual(topIndices([3, 9, 1, 7, 9], 3), [1, 4, 3]);
+  assert.deepEqual(topIndices([1], 5), [0]);
+});
+
+test("values become pixels of a range, of every so manieth pixel", () => {
+  const image = { data: new Uint8ClampedArray(4) };
+  valuesToImage([0.5, 9, 9, 9, -1, 9, 9, 9, 3, 9, 9, 9], [3, 2, 2], [-1, 1], image, 2);
+  assert.deepEqual([...image.data], [191, 0, 255, 255]);
+  valuesToImage([0], [1, 1, 1], [-3, 3], image);
+  assert.deepEqual([...image.data], [128, 128, 128, 255]);
+});
+
+test("images fit their stage", () => {
+  for (const [width, height, figures, thumbs] of [[900, 500, 3, 16], [340, 340, 2, 0], [700, 400, 1, 100]]) {
+    const { side, columns, thumb, beside } = bestArrangement(width, height, figures, thumbs, 1);
+    assert.ok(side > 40 && side <= height);
+    const rows = thumbs ? Math.ceil(thumbs / columns) : 0;
+    assert.ok(columns * (thumb + 6) - 6 + (beside ? side : 0) <= width);
+    assert.ok(rows * (thumb + 6) - 6 + (beside ? 0 : side) <= height);
+  }
+  assert.equal(snapped(300, 28, 1), 280);
+  assert.equal(snapped(300, 28, 2), 294);
+  assert.equal(snapped(300.7, 64, 2), 300);
+});
+
+// A run of one point over two frames: x_t = (2, 4), then (1, 1); x_0 = (1, 2); alpha 0.5, sigma 0.5.
+const values = (shape, list) => ({ shape, data: list, value: (i) => list[i] });
+const RUN = {
+  frames: 2, clock: { alpha: [0.5, 1], sigma: [0.5, 0] },
+  role: (_, role) => ({ x_t: values([2, 1, 2], [2, 4, 1, 1]), x_0: values([1, 1, 2], [1, 2]) })[role] || null,
+  array: (name) => ({ a: { data: [0.25] }, b: { data: [0.5] }, c: { data: [0.1] } })[name],
+};
+
+test("the quantities of a step, and the noise that the others leave over", () => {
+  const terms = [{ role: "x_0", coefficients: "a" }, { role: "eps", coefficients: "b" }, { role: "z", coefficients: "c" }];
+  const step = new StepValues(RUN, { kind: "points" }, { steps: 1, terms });
+  all(step.of(terms[0], 0, 0), [1, 2]);
+  all(step.of(terms[1], 0, 0), [3, 6]);
+  all(step.left(0, 0), [1, 1]);
+  all(step.of(terms[2], 0, 0), [(1 - 0.25 - 1.5) / 0.1, (1 - 0.5 - 3) / 0.1], 1e-9);
+  assert.equal(step.eps(1, 0), null);
+});
+
+test("a histogram counts what lies within its limits, the upper end with them", () => {
+  const run = { role: () => values([1, 5, 2], [-1, 0, 0, 0, 0.9, 0, 1, 0, 5, 0]) };
+  const { counts, total } = new Samples(run, { kind: "points", count: 5 }).histogram(0, 0, [-1, 1], 4);
+  assert.deepEqual([...counts], [1, 0, 1, 2]);
+  assert.equal(total, 5);
+});

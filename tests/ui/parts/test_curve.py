@@ -1,0 +1,118 @@
+"""What the plot of the Schedules page is sent, and that its cubic is that of the core."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from diffviz.core.schedules import EDM, SCHEDULES, VP, Custom, Linear, RectifiedFlow, SubVP
+from diffviz.measures.curves import QUANTITIES
+from diffviz.ui.parts.curve import STRIP_TIMES, Stops, Strip, payload
+from diffviz.ui.parts.curve_figures import axis_of, line_of
+from tests.ui.parts.conftest import RunJs
+
+
+def lines_of(names: list[str], view: str = "alpha_bar") -> list:
+    return [line_of(name, name, SCHEDULES[name](), view) for name in names]
+
+
+def noisy(schedules: tuple, shape: tuple[int, ...] = (1, 4, 5)) -> Strip:
+    generator = torch.Generator().manual_seed(0)
+    x_0 = torch.rand(shape, generator=generator) * 2 - 1
+    return Strip(x_0, torch.randn(shape, generator=generator), schedules)
+
+
+@pytest.mark.parametrize("view", list(QUANTITIES))
+def test_payload_is_json_without_nan(view: str) -> None:
+    lines = lines_of(list(SCHEDULES), view)
+    sent = payload(view, axis_of(view, lines), lines, points=Custom().points)
+    again = json.loads(json.dumps(sent, allow_nan=False))
+    assert [line["name"] for line in again["lines"]] == list(SCHEDULES)
+    assert [line["custom"] for line in again["lines"]].count(True) == 1
+    assert again["points"][1] == [0.25, 0.85]
+    assert again["view"]["low"] < again["view"]["high"]
+
+
+def test_the_strip_is_the_image_and_one_noise() -> None:
+    schedules = (Linear(), EDM(), SubVP(), RectifiedFlow())
+    lines = lines_of(["linear", "edm", "subvp", "rectified_flow"])
+    strip = noisy(schedules)
+    sent = payload("alpha_bar", axis_of("alpha_bar", lines), lines, strip=strip)
+    pixels = np.frombuffer(base64.b64decode(sent["strip"]["x_0"]), np.uint8).reshape(1, 4, 5)
+    np.testing.assert_allclose(pixels / 127.5 - 1, strip.x_0.numpy(), atol=1 / 255)
+    noise = np.frombuffer(base64.b64decode(sent["strip"]["eps"]), "<i2").reshape(1, 4, 5)
+    np.testing.assert_allclose(noise / sent["strip"]["eps_scale"], strip.eps.numpy(), atol=1e-3)
+    assert sent["strip"]["times"] == list(STRIP_TIMES)
+    for schedule, line in zip(schedules, sent["lines"], strict=True):
+        assert line["levels"] == [list(schedule.at(t)) for t in STRIP_TIMES]
+    assert [line["rescaled"] for line in sent["lines"]] == [False, True, False, False]
+
+
+def test_the_same_picture_keeps_its_key() -> None:
+    lines = lines_of(["linear"])
+    keys = [
+        payload("alpha_bar", axis_of("alpha_bar", lines), lines, strip=strip)["strip"]["key"]
+        for strip in (noisy((Linear(),)), noisy((VP(),)), noisy((VP(),), (3, 4, 5)))
+    ]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_strip_needs_a_schedule_for_every_line() -> None:
+    lines = lines_of(["linear", "cosine"])
+    with pytest.raises(ValueError, match="2 lines"):
+        payload("alpha_bar", axis_of("alpha_bar", lines), lines, strip=noisy((Linear(),)))
+
+
+def test_stops_are_sent_as_they_are() -> None:
+    lines = lines_of(["linear"])
+    stops = [Stops("Trailing", "linear", "Linear", (1.0, 0.5))]
+    (row,) = payload("alpha_bar", axis_of("alpha_bar", lines), lines, stops=stops)["stops"]
+    assert row == {"label": "Trailing", "name": "linear", "on": "Linear", "t": [1.0, 0.5]}
+
+
+# The rules of the points, as JavaScript without a page ------------------------------------------
+
+CUBIC = "curve/js/cubic.js"
+CURVES = [
+    Custom().points,
+    ((0, 1), (1, 0)),
+    ((0, 1), (0.9, 0.5), (1, 0)),
+    ((0, 1), (0.02, 0.4), (0.5, 0.39), (0.51, 0.05), (1, 0.0)),
+    ((0, 1), (0.1, 0.999), (0.2, 0.99), (0.9, 0.01), (1, 1e-5)),
+]
+
+
+@pytest.mark.parametrize("points", CURVES)
+def test_the_cubic_is_that_of_the_core(points: tuple, run_js: RunJs) -> None:
+    t = torch.linspace(0, 1, 401, dtype=torch.float64)
+    expected, _ = Custom(points)(t)
+    pairs = json.dumps([list(p) for p in points])
+    got = run_js(CUBIC, f"{t.tolist()}.map(js.alphaThrough({pairs}))")
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-12)
+
+
+@pytest.mark.parametrize("view", list(QUANTITIES))
+def test_every_view_shows_what_the_core_computes(view: str, run_js: RunJs) -> None:
+    line = line_of("custom", "Custom", Custom(), view)
+    pairs = json.dumps([list(p) for p in Custom().points])
+    shown = f"(t) => js.shownAt('{view}', js.alphaThrough({pairs}), t)"
+    rows = run_js(CUBIC, f"{list(line.t)}.map({shown})")
+    got = np.array(rows, dtype=np.float64).T
+    for mine, theirs in zip(got, line.columns, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=2e-3, atol=1e-6)
+
+
+def test_points_that_are_moved_make_a_schedule_of_the_core(run_js: RunJs) -> None:
+    pairs = json.dumps([list(p) for p in Custom().points])
+    tries = [(t, bar) for t in (-1, 0, 0.3, 0.5, 0.8, 2) for bar in (-1, 0, 0.2, 0.5, 0.9, 2)]
+    wanted = ",".join(
+        f"js.clampPoint({pairs}, {k}, {t}, {bar})" for k in range(5) for t, bar in tries
+    )
+    for i, moved in enumerate(run_js(CUBIC, f"[{wanted}]")):
+        points = list(Custom().points)
+        points[i // len(tries)] = tuple(moved)
+        Custom(points)  # raises where the order is lost
