@@ -44,7 +44,8 @@ from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).resolve().parents[2]
 
-expect.set_options(timeout=15_000)  # a machine that tests has other work, too
+PATIENCE = 90_000  # milliseconds that anything is waited for: a machine that tests may be slow
+expect.set_options(timeout=PATIENCE)
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -319,7 +320,7 @@ def new_page(profile: BrowserContext, request: pytest.FixtureRequest) -> Iterato
         page.emulate_media(
             color_scheme=color_scheme, reduced_motion="no-preference" if motion else "reduce"
         )
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         errors: list[str] = []
         page.errors = errors
 
@@ -376,7 +377,7 @@ def wait_idle() -> Callable[..., None]:
     return _wait_idle
 
 
-def _wait_idle(page: DrivenPage, timeout: float = 60_000, quiet: float = 500) -> None:
+def _wait_idle(page: DrivenPage, timeout: float = PATIENCE, quiet: float = 500) -> None:
     idle = (
         '[data-testid="stApp"][data-test-script-state="notRunning"]'
         '[data-test-connection-state="CONNECTED"]'

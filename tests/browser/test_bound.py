@@ -10,7 +10,6 @@ from playwright.sync_api import expect
 
 from tests.browser.journeys import fine
 
-PATIENCE = 60_000.0  # milliseconds: machines that test are slow at times
 FIGURES = ".dv-sum b"
 TERMS = "() => document.querySelector('.st-key-bound_terms .js-plotly-plot').data"
 
@@ -21,7 +20,7 @@ def visit(app_url: str, wait_idle: Any) -> Any:
 
     def visit(page: Any, query: str = "") -> None:
         page.goto(f"{app_url}/bound{query}")
-        expect(page.locator(".dv-rungs img")).to_have_count(14, timeout=2 * PATIENCE)
+        expect(page.locator(".dv-rungs img")).to_have_count(14)
         wait_idle(page)
 
     return visit
@@ -58,8 +57,8 @@ def test_a_reader_changes_the_chain_and_the_link_brings_it_back(
     handle = page.get_by_role("slider", name=re.compile("how many steps"))
     handle.focus()
     handle.press("ArrowRight")
-    expect(page).to_have_url(re.compile(r"[?&]steps=70\b"), timeout=PATIENCE)
-    expect(page.get_by_text("70 learned steps")).to_be_visible(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]steps=70\b"))
+    expect(page.get_by_text("70 learned steps")).to_be_visible()
     wait_idle(page)
     more = bits(page)
     assert more[3] < before[3]
@@ -67,7 +66,7 @@ def test_a_reader_changes_the_chain_and_the_link_brings_it_back(
 
     page.get_by_role("combobox", name=re.compile("Schedule")).click()
     page.get_by_role("option", name="EDM", exact=True).click()
-    expect(page).to_have_url(re.compile(r"[?&]schedule=edm\b"), timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]schedule=edm\b"))
     wait_idle(page)
     edm = bits(page)
     assert edm[3] > more[3]
@@ -75,10 +74,10 @@ def test_a_reader_changes_the_chain_and_the_link_brings_it_back(
 
     page.get_by_role("button", name="More", exact=True).click()
     page.get_by_role("radio", name="log-SNR", exact=True).click()
-    expect(page).to_have_url(re.compile(r"[?&]over=log_snr\b"), timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]over=log_snr\b"))
     page.get_by_role("radio", name="Its class", exact=True).click()
-    expect(page).to_have_url(re.compile(r"[?&]told=class\b"), timeout=PATIENCE)
-    expect(page.get_by_text("is told their class")).to_be_visible(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]told=class\b"))
+    expect(page.get_by_text("is told their class")).to_be_visible()
     wait_idle(page)
     now = bits(page)
 
@@ -94,8 +93,8 @@ def test_clothes_cost_more_than_digits(page: Any, visit: Any, serve: Any, wait_i
     visit(page, "?spacing=log_snr")
     digits = bits(page)[4]
     page.get_by_role("radio", name=re.compile("Clothes")).click()
-    expect(page).to_have_url(re.compile(r"[?&]pictures=fashion\b"), timeout=PATIENCE)
-    expect(page.get_by_text("The latents of a real piece")).to_be_visible(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]pictures=fashion\b"))
+    expect(page.get_by_text("The latents of a real piece")).to_be_visible()
     wait_idle(page)
     assert bits(page)[4] > digits + 1
     fine(page, serve.log("app.py"))
@@ -107,7 +106,7 @@ def test_a_schedule_that_never_gets_noisy_is_told(
     query = "schedule=linear&T=2&beta_start=1e-6&beta_end=2e-6"
     page.goto(f"{app_url}/bound?{query}")
     alert = page.locator("[data-testid=stAlert]", has_text="never has as much noise")
-    expect(alert).to_be_visible(timeout=2 * PATIENCE)
+    expect(alert).to_be_visible()
     wait_idle(page)
     fine(page, serve.log("app.py"))
 
@@ -137,7 +136,7 @@ def test_the_questions_set_the_page_up(page: Any, visit: Any, serve: Any, wait_i
     visit(page)
     page.locator(".st-key-page_questions a").first.click()
     page.wait_for_url("**schedule=edm**")
-    expect(page.get_by_text("1,000 learned steps")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("1,000 learned steps")).to_be_visible()
     wait_idle(page)
     assert bits(page)[3] > 20
     fine(page, serve.log("app.py"))

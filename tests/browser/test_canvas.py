@@ -15,7 +15,6 @@ from playwright.sync_api import Page, expect
 from diffviz.ui.parts.pad import decode_points, encode_points
 
 APP = "tests/browser/apps/canvas_app.py"
-WAIT = 30_000  # ms; a server's first answer waits for its imports
 
 
 def sheet(page: Page) -> Any:
@@ -38,7 +37,7 @@ def draw(page: Page, places: list[tuple[float, float]]) -> None:
 
 def drawn(page: Page, text: str | re.Pattern[str]) -> None:
     found = page.get_by_text(text, exact=isinstance(text, str))
-    expect(found).to_be_visible(timeout=WAIT)
+    expect(found).to_be_visible()
 
 
 def box(page: Page) -> list[float]:
@@ -56,7 +55,7 @@ def count(page: Page) -> str:
 @pytest.fixture
 def opened(page: Page, serve: Callable[..., str], wait_idle: Callable[..., None]) -> Page:
     page.goto(serve(APP))
-    expect(sheet(page)).to_be_visible(timeout=WAIT)
+    expect(sheet(page)).to_be_visible()
     wait_idle(page)
     return page
 
@@ -196,7 +195,7 @@ def test_a_finger_draws_and_does_not_scroll(
 ) -> None:
     page = new_page(width=390, height=700, has_touch=True, is_mobile=True)
     page.goto(serve(APP))
-    expect(sheet(page)).to_be_visible(timeout=WAIT)
+    expect(sheet(page)).to_be_visible()
     place = sheet(page).bounding_box()
     assert place["width"] <= 390
     session = page.context.new_cdp_session(page)
@@ -221,7 +220,7 @@ def test_ink_has_the_color_of_data(
 ) -> None:
     page = new_page(color_scheme=scheme)
     page.goto(serve(APP))
-    expect(sheet(page)).to_be_visible(timeout=WAIT)
+    expect(sheet(page)).to_be_visible()
     draw(page, [(0.0, 0.5)])
     drawn(page, "drawing 1")
     page.wait_for_function(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.browser.journeys import becomes, fine
 
 CONTROLS = "tests/browser/apps/controls.py"
 
@@ -24,20 +25,6 @@ def shown(page: Any) -> str:
 
 def warnings(page: Any) -> str:
     return " ".join(page.locator('[data-testid="stAlert"]').all_inner_texts())
-
-
-def becomes_true(check: Callable[[], bool], limit: float = 30) -> None:
-    """Wait until something holds: a loaded machine may answer late."""
-    end = time.monotonic() + limit
-    while not check() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert check()
-
-
-def assert_sound(page: Any, log: str) -> None:
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert not page.errors
-    assert "Traceback" not in log
 
 
 def picture(mode: str = "RGB") -> bytes:
@@ -62,7 +49,7 @@ def test_a_drawing_becomes_data_and_part_of_the_address(
     page = new_page()
     page.goto(serve(CONTROLS) + "/?data=drawing&n=500")
     wait_idle(page)
-    becomes_true(lambda: "no points" in warnings(page))
+    becomes(lambda: "no points" in warnings(page))
     assert "data moons" in shown(page)
     page.get_by_role("button", name="Draw", exact=True).click()
     sheet = page.locator("canvas").first
@@ -72,14 +59,14 @@ def test_a_drawing_becomes_data_and_part_of_the_address(
     page.mouse.down()
     page.mouse.move(box["x"] + 200, box["y"] + 200, steps=12)
     page.mouse.up()
-    becomes_true(lambda: "data drawing n=500" in shown(page))
-    becomes_true(lambda: "no points" not in warnings(page))
-    becomes_true(lambda: "strokes" in parse_qs(urlsplit(page.evaluate("location.href")).query))
+    becomes(lambda: "data drawing n=500" in shown(page))
+    becomes(lambda: "no points" not in warnings(page))
+    becomes(lambda: "strokes" in parse_qs(urlsplit(page.evaluate("location.href")).query))
     again = new_page()
     again.goto(page.evaluate("location.href"))
     wait_idle(again)
-    becomes_true(lambda: shown(again) == shown(page))
-    assert_sound(again, serve.log(CONTROLS))
+    becomes(lambda: shown(again) == shown(page))
+    fine(again, serve.log(CONTROLS))
 
 
 def test_text_that_draws_nothing_keeps_the_last_view(
@@ -87,16 +74,16 @@ def test_text_that_draws_nothing_keeps_the_last_view(
 ) -> None:
     page.goto(serve(CONTROLS) + "/?data=text&text=abc")
     wait_idle(page)
-    becomes_true(lambda: "text=abc" in shown(page))
+    becomes(lambda: "text=abc" in shown(page))
     field = page.get_by_label("Text (at most", exact=False)
     field.fill("   ")
     field.press("Enter")
-    becomes_true(lambda: "draws no ink" in warnings(page))
+    becomes(lambda: "draws no ink" in warnings(page))
     assert "text=abc" in shown(page)
     field.fill("**b**")
     field.press("Enter")
-    becomes_true(lambda: "text=**b**" in shown(page) and not warnings(page))
-    assert_sound(page, serve.log(CONTROLS))
+    becomes(lambda: "text=**b**" in shown(page) and not warnings(page))
+    fine(page, serve.log(CONTROLS))
 
 
 @pytest.mark.parametrize("name", BAD_FILES)
@@ -109,9 +96,9 @@ def test_a_bad_upload_is_said_and_the_last_view_stays(
     page.get_by_role("button", name="Choose a picture").click()
     chooser = page.locator('input[type="file"]')
     chooser.set_input_files({"name": name, "mimeType": "image/png", "buffer": content})
-    becomes_true(lambda: said in warnings(page))
+    becomes(lambda: said in warnings(page))
     assert "data moons" in shown(page)
-    assert_sound(page, serve.log(CONTROLS))
+    fine(page, serve.log(CONTROLS))
 
 
 def test_a_good_upload_is_points_or_an_image(page: Any, serve: Any, wait_idle: Wait) -> None:
@@ -121,12 +108,12 @@ def test_a_good_upload_is_points_or_an_image(page: Any, serve: Any, wait_idle: W
     page.locator('input[type="file"]').set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": picture()}
     )
-    becomes_true(lambda: "shape (400, 2)" in shown(page))
-    becomes_true(lambda: not warnings(page))
+    becomes(lambda: "shape (400, 2)" in shown(page))
+    becomes(lambda: not warnings(page))
     page.keyboard.press("Escape")
     page.get_by_role("button", name="More data").click()
     page.get_by_role("button", name="Your picture").or_(
         page.get_by_role("radio", name="Your picture")
     ).first.click()
-    becomes_true(lambda: "shape (1, 3, 60, 80)" in shown(page))
-    assert_sound(page, serve.log(CONTROLS))
+    becomes(lambda: "shape (1, 3, 60, 80)" in shown(page))
+    fine(page, serve.log(CONTROLS))

@@ -19,7 +19,7 @@ def test_a_run_leaves_the_app_and_plays_without_it(
 ) -> None:
     page = new_page()
     page.goto(f"{app_url}/reverse?samples=50&steps=6&n=80&step=6")
-    page.locator(READY).wait_for(timeout=30_000)
+    page.locator(READY).wait_for()
     wait_idle(page)
     shown = page.locator(".dvz-rail").inner_text()
 
@@ -51,7 +51,7 @@ def test_a_run_leaves_the_app_and_plays_without_it(
     asked: list[str] = []
     alone.on("request", lambda request: asked.append(request.url))
     alone.goto(web.as_uri())
-    alone.locator(READY).wait_for(timeout=30_000)
+    alone.locator(READY).wait_for()
     alone.wait_for_function("document.querySelector('.dvz').__diffviz.frame === 6")
     assert alone.locator(".dvz-rail").inner_text() == shown  # SNR, evaluations, distance
     alone.keyboard.press("Home")

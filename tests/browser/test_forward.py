@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,9 +15,9 @@ from playwright.sync_api import Page, WebSocket, expect
 
 from diffviz.core.schedules import SCHEDULES
 from diffviz.ui.choices.configs import SCHEDULE_TEXT
+from tests.browser.journeys import becomes, fine, player, until
 
 Open = Callable[..., Any]
-PATIENCE = 20_000  # milliseconds: a loaded machine may answer late
 READY = '.dvz[data-ready="true"]'
 
 
@@ -31,7 +30,7 @@ def forward(new_page: Any, app_url: str, wait_idle: Callable[..., None]) -> Open
         page.sent = []
         page.on("websocket", lambda socket: listen(page, socket))
         page.goto(f"{app_url}/forward{'?' + query if query else ''}")
-        page.locator(READY).wait_for(timeout=PATIENCE)
+        page.locator(READY).wait_for()
         wait_idle(page)
         return page
 
@@ -42,32 +41,12 @@ def listen(page: Any, socket: WebSocket) -> None:
     socket.on("framesent", lambda payload: page.sent.append(payload))
 
 
-def until(page: Page, condition: str, timeout: float = PATIENCE) -> None:
-    """Wait until a JavaScript condition on ``p``, the player, holds."""
-    page.wait_for_function(
-        f"(e) => {{ const p = e.__diffviz; return {condition}; }}",
-        arg=page.locator(".dvz").element_handle(),
-        timeout=timeout,
-    )
-
-
-def player(page: Page, name: str) -> Any:
-    return page.locator(".dvz").evaluate("(e, name) => e.__diffviz[name]", name)
-
-
 def query(page: Page) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.evaluate("location.href")).query)
 
 
-def address_becomes(page: Page, wanted: dict[str, list[str]]) -> None:
-    end = time.monotonic() + PATIENCE / 1000
-    while query(page) != wanted and time.monotonic() < end:
-        page.wait_for_timeout(50)
-    assert query(page) == wanted
-
-
 def appears(page: Page, text: str) -> None:
-    page.get_by_text(text).first.wait_for(timeout=PATIENCE)
+    page.get_by_text(text).first.wait_for()
 
 
 def seen(page: Page) -> str:
@@ -95,11 +74,6 @@ def sound(request: pytest.FixtureRequest, serve: Any, app_url: str) -> Any:
     assert "missing ScriptRunContext" not in log
 
 
-def assert_sound(page: Any) -> None:
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert page.errors == []
-
-
 def test_it_plays_to_noise_and_stops(forward: Open) -> None:
     page = forward(motion=True)
     until(page, "p.frames === 51")
@@ -107,8 +81,8 @@ def test_it_plays_to_noise_and_stops(forward: Open) -> None:
     until(page, "!p.playing && p.frame === 50")
     appears(page, "The two ways agree.")
     appears(page, "Each frame adds 20 noisings.")
-    address_becomes(page, {"t": ["1"]})
-    assert_sound(page)
+    becomes(lambda: query(page), {"t": ["1"]})
+    fine(page)
 
 
 def test_keys_step_and_the_address_follows(forward: Open, wait_idle: Any) -> None:
@@ -118,12 +92,12 @@ def test_keys_step_and_the_address_follows(forward: Open, wait_idle: Any) -> Non
     until(page, "p.frame === 26")
     appears(page, "at t = 0.52")
     wait_idle(page)
-    address_becomes(page, {"t": ["0.52"]})
+    becomes(lambda: query(page), {"t": ["0.52"]})
     page.keyboard.press("Space")
     until(page, "p.playing && p.frame > 27")
     page.keyboard.press("Space")
     until(page, "!p.playing")
-    assert_sound(page)
+    fine(page)
 
 
 def test_a_pause_stays_where_it_is(forward: Open, wait_idle: Any) -> None:
@@ -137,7 +111,7 @@ def test_a_pause_stays_where_it_is(forward: Open, wait_idle: Any) -> None:
     appears(page, f"at t = {frame / 50:.2f}")
     wait_idle(page)
     assert 3 < player(page, "frame") == frame < 50
-    assert_sound(page)
+    fine(page)
 
 
 def test_scrubbing_sends_nothing_until_the_hand_lets_go(forward: Open, wait_idle: Any) -> None:
@@ -160,7 +134,7 @@ def test_scrubbing_sends_nothing_until_the_hand_lets_go(forward: Open, wait_idle
     wait_idle(page)
     assert float(query(page)["t"][0]) == pytest.approx(frame / 50)
     assert player(page, "frame") == frame
-    assert_sound(page)
+    fine(page)
 
 
 def test_a_copied_address_shows_the_same_picture(forward: Open) -> None:
@@ -169,7 +143,7 @@ def test_a_copied_address_shows_the_same_picture(forward: Open) -> None:
     for page in (first, second):
         until(page, "p.frame === 15 && !p.playing && p.follow === 7")
         assert set(query(page)) == {"data", "schedule", "T", "how", "t", "seed", "follow"}
-        assert_sound(page)
+        fine(page)
     assert seen(first) == seen(second)
     other = forward(address.replace("how=jump", "how=walk"))
     until(other, "p.frame === 15")
@@ -180,9 +154,9 @@ def test_what_is_set_by_hand_can_be_copied(forward: Open, wait_idle: Any) -> Non
     page = forward("t=0.4")
     page.get_by_role("radio", name="A single jump").click()
     page.get_by_role("radio", name="Smiley").click()
-    expect(page.locator(".dvz-title")).to_have_text("Smiley", timeout=PATIENCE)
+    expect(page.locator(".dvz-title")).to_have_text("Smiley")
     wait_idle(page)
-    address_becomes(page, {"t": ["0.4"], "how": ["jump"], "data": ["smiley"]})
+    becomes(lambda: query(page), {"t": ["0.4"], "how": ["jump"], "data": ["smiley"]})
     assert player(page, "frame") == 20
     again = forward(urlsplit(page.evaluate("location.href")).query)
     until(again, "p.frame === 20")
@@ -197,21 +171,17 @@ def test_the_time_stays_when_the_number_of_frames_changes(forward: Open, wait_id
     slider.press("End")
     until(page, "p.frames === 51 && p.frame === 25")
     wait_idle(page)
-    address_becomes(page, {"t": ["0.5"]})
-    assert_sound(page)
+    becomes(lambda: query(page), {"t": ["0.5"]})
+    fine(page)
 
 
 def test_twenty_noisings_do_not_make_a_gaussian_but_a_thousand_do(forward: Open) -> None:
     page = forward("T=20")
     assert gauge(page) == "no"
-    expect(page.locator(".gauge")).to_contain_text(
-        "T = 20 noisings leave 90 % of the signal", timeout=PATIENCE
-    )
+    expect(page.locator(".gauge")).to_contain_text("T = 20 noisings leave 90 % of the signal")
     page = forward("T=1000")
     assert gauge(page) == "yes"
-    expect(page.locator(".gauge")).to_contain_text(
-        "as close as two Gaussian samples are", timeout=PATIENCE
-    )
+    expect(page.locator(".gauge")).to_contain_text("as close as two Gaussian samples are")
 
 
 @pytest.mark.parametrize(
@@ -220,20 +190,20 @@ def test_twenty_noisings_do_not_make_a_gaussian_but_a_thousand_do(forward: Open)
 )
 def test_every_kind_of_data(forward: Open, data: str, kind: str) -> None:
     page = forward(f"data={data}&t=0.3")
-    page.locator(f".dvz-panel-{kind}").wait_for(timeout=PATIENCE)
-    page.locator(".gauge").wait_for(timeout=PATIENCE)
-    assert_sound(page)
+    page.locator(f".dvz-panel-{kind}").wait_for()
+    page.locator(".gauge").wait_for()
+    fine(page)
 
 
 def test_images_jump_in_the_browser_and_the_strip_scrubs(forward: Open, wait_idle: Any) -> None:
     page = forward("data=digits&how=jump&t=0.3")
-    page.locator(".dvz-panel-mix").wait_for(timeout=PATIENCE)
+    page.locator(".dvz-panel-mix").wait_for()
     film = page.locator(".dvz-film").bounding_box()
     page.mouse.click(film["x"] + 0.8 * film["width"], film["y"] + 20)
     until(page, "p.frame > 35")
     wait_idle(page)
     assert float(query(page)["t"][0]) > 0.7
-    assert_sound(page)
+    fine(page)
 
 
 def test_every_schedule_renders(forward: Open, wait_idle: Any) -> None:
@@ -242,22 +212,22 @@ def test_every_schedule_renders(forward: Open, wait_idle: Any) -> None:
     for name in [name for name in SCHEDULES if name != "custom"]:
         menu.click()
         page.get_by_role("option", name=SCHEDULE_TEXT[name].title, exact=True).click()
-        expect(menu).to_have_value(SCHEDULE_TEXT[name].title, timeout=PATIENCE)
+        expect(menu).to_have_value(SCHEDULE_TEXT[name].title)
         wait_idle(page, quiet=100)
         assert query(page).get("schedule", ["linear"]) == [name]
         assert 0.4 < float(page.locator(".dvz-time").inner_text().split()[-1]) < 0.6
         assert page.get_by_text("Drawn in units of").count() == (name in ("ve", "edm"))
         assert gauge(page) in ("yes", "nearly")
-        assert_sound(page)
+        fine(page)
 
 
 def test_a_question_sets_the_page_up(forward: Open) -> None:
     page = forward()
     page.get_by_role("link", name="What do 20 noisings leave of the data?").click()
     until(page, "p.frames === 21")
-    page.locator('.gauge[data-verdict="no"]').wait_for(timeout=PATIENCE)
-    address_becomes(page, {"T": ["20"]})
-    assert_sound(page)
+    page.locator('.gauge[data-verdict="no"]').wait_for()
+    becomes(lambda: query(page), {"T": ["20"]})
+    fine(page)
 
 
 def test_text_that_draws_nothing_keeps_the_last_view(forward: Open, wait_idle: Any) -> None:
@@ -269,7 +239,7 @@ def test_text_that_draws_nothing_keeps_the_last_view(forward: Open, wait_idle: A
     appears(page, "Until then this stays")
     wait_idle(page)
     assert seen(page) == before
-    assert_sound(page)
+    fine(page)
 
 
 def test_an_empty_drawing_and_a_bad_upload_are_told(forward: Open, wait_idle: Any) -> None:
@@ -281,7 +251,7 @@ def test_an_empty_drawing_and_a_bad_upload_are_told(forward: Open, wait_idle: An
     upload = page.locator('input[type="file"]')
     upload.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"not a picture"})
     appears(page, "not an image")
-    assert_sound(page)
+    fine(page)
 
 
 def test_an_uploaded_picture_is_noised_both_ways(forward: Open, wait_idle: Any) -> None:
@@ -294,12 +264,12 @@ def test_an_uploaded_picture_is_noised_both_ways(forward: Open, wait_idle: Any) 
     page.locator('input[type="file"]').set_input_files(
         {"name": "a.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
     )
-    page.locator(".dvz-panel-images").wait_for(timeout=PATIENCE)
+    page.locator(".dvz-panel-images").wait_for()
     wait_idle(page)
     page.keyboard.press("Escape")
     page.get_by_role("radio", name="A single jump").click()
-    page.locator(".dvz-panel-mix").wait_for(timeout=PATIENCE)
-    assert_sound(page)
+    page.locator(".dvz-panel-mix").wait_for()
+    fine(page)
 
 
 @pytest.mark.parametrize(
@@ -313,4 +283,4 @@ def test_it_fits(forward: Open, width: int, height: int, scheme: str) -> None:
     if width == 1440:
         step = page.locator(".dvz-stepline").bounding_box()
         assert step["y"] + step["height"] <= height
-    assert_sound(page)
+    fine(page)

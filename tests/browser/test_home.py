@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.journeys import until
+
 READY = '.dvz[data-ready="true"]'
 
 
@@ -18,19 +20,11 @@ def home(new_page: Any, app_url: str, wait_idle: Callable[..., None]) -> Callabl
     def opener(**options: Any) -> Any:
         page = new_page(**options)
         page.goto(app_url)
-        page.locator(READY).wait_for(timeout=20_000)
+        page.locator(READY).wait_for()
         wait_idle(page)
         return page
 
     return opener
-
-
-def until(page: Any, condition: str) -> None:
-    page.wait_for_function(
-        f"(e) => {{ const p = e.__diffviz; return {condition}; }}",
-        arg=page.locator(".dvz").element_handle(),
-        timeout=20_000,
-    )
 
 
 def test_it_plays_again_and_again(home: Any, serve: Any) -> None:
@@ -61,9 +55,9 @@ def test_the_cards_lead_into_the_pages_and_back(home: Any) -> None:
     for link in ("Schedules", "Arena"):
         page.locator(".st-key-home_cards").get_by_role("link", name=link).click()
         title = page.get_by_role("heading", level=1, name=link)
-        title.wait_for(timeout=20_000)
+        title.wait_for()
         page.get_by_role("link", name="Home").click()
-        page.get_by_role("heading", level=1, name="See diffusion").wait_for(timeout=20_000)
+        page.get_by_role("heading", level=1, name="See diffusion").wait_for()
     assert page.errors == []
 
 

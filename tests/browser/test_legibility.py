@@ -52,7 +52,7 @@ def opened(new_page: Any, app_url: str, wait_idle: Callable[..., None]) -> Calla
         page = new_page(color_scheme=theme, **options)
         page.add_init_script(PROBE)
         page.goto(f"{app_url}/{'' if name == 'home' else name}")
-        wait_idle(page, timeout=120_000)  # the first page finds nothing worked out yet
+        wait_idle(page)  # the first page finds nothing worked out yet
         unfold(page)
         wait_idle(page)
         return page

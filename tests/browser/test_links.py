@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+
+from tests.browser.journeys import becomes, fine
 
 CONTROLS = "tests/browser/apps/controls.py"
 TOUR = "tests/browser/apps/tour/app.py"
@@ -42,20 +43,6 @@ def results(page: Any) -> list[str]:
     return page.locator('[data-testid="stText"]').all_inner_texts()
 
 
-def becomes(read: Callable[[], object], wanted: object, limit: float = 30) -> None:
-    """Wait until what is read is what is wanted: a loaded machine may answer late."""
-    end = time.monotonic() + limit
-    while (found := read()) != wanted and time.monotonic() < end:
-        time.sleep(0.05)
-    assert found == wanted
-
-
-def assert_sound(page: Any, log: str) -> None:
-    assert page.locator('[data-testid="stException"]').count() == 0
-    assert not page.errors
-    assert "Traceback" not in log
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_nonsense_in_the_address_is_said_and_the_page_still_draws(
     name: str, page: Any, app_url: str, serve: Any, wait_idle: Wait
@@ -68,7 +55,7 @@ def test_nonsense_in_the_address_is_said_and_the_page_still_draws(
     page.reload()
     wait_idle(page)
     assert "hello" not in warnings(page)
-    assert_sound(page, serve.log("app.py"))
+    fine(page, serve.log("app.py"))
 
 
 def test_the_first_visitor_may_come_by_any_address(page: Any, serve: Any, wait_idle: Wait) -> None:
@@ -77,7 +64,7 @@ def test_the_first_visitor_may_come_by_any_address(page: Any, serve: Any, wait_i
     assert page.locator("h1").inner_text() == "Page two"
     assert page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts() == ["One", "Two"]
     becomes(lambda: query(page), {"schedule": "cosine"})
-    assert_sound(page, serve.log(TOUR, FRESH="1"))
+    fine(page, serve.log(TOUR, FRESH="1"))
 
 
 def test_nonsense_stays_until_something_changes(page: Any, serve: Any, wait_idle: Wait) -> None:
@@ -93,7 +80,7 @@ def test_nonsense_stays_until_something_changes(page: Any, serve: Any, wait_idle
     page.get_by_role("radio", name="Spiral").click()
     becomes(lambda: query(page).get("data"), "spiral")
     becomes(lambda: "T=1e999" in warnings(page), False)
-    assert_sound(page, serve.log(CONTROLS))
+    fine(page, serve.log(CONTROLS))
 
 
 def test_a_copied_address_shows_the_same_in_a_new_browser(
@@ -120,7 +107,7 @@ def test_a_copied_address_shows_the_same_in_a_new_browser(
     wait_idle(second)
     becomes(lambda: results(second), results(first))
     assert second.url == first.url
-    assert_sound(second, serve.log(CONTROLS))
+    fine(second, serve.log(CONTROLS))
 
 
 def test_quick_changes_are_all_kept(page: Any, serve: Any, wait_idle: Wait) -> None:
@@ -145,7 +132,7 @@ def test_controls_go_along_by_the_navigation_and_the_step_does_not(
     becomes(lambda: results(page), ["is cosine T=50 step=0"])
     assert urlsplit(page.url).path == "/two"
     becomes(lambda: query(page), {"schedule": "cosine", "T": "50"})
-    assert_sound(page, serve.log(TOUR))
+    fine(page, serve.log(TOUR))
 
 
 @pytest.mark.parametrize("name", ["", "two"])
@@ -165,7 +152,7 @@ def test_a_question_sets_its_page_up_whatever_was_set(
     page.get_by_role("link", name="Sigmoid there").click()
     becomes(lambda: results(page), ["is sigmoid T=7 step=0"])
     becomes(lambda: query(page), {"schedule": "sigmoid", "T": "7", "zsnr": "1"})
-    assert_sound(page, serve.log(TOUR))
+    fine(page, serve.log(TOUR))
 
 
 def test_the_browser_goes_back_through_what_was_set(page: Any, serve: Any, wait_idle: Wait) -> None:
@@ -180,7 +167,7 @@ def test_the_browser_goes_back_through_what_was_set(page: Any, serve: Any, wait_
     becomes(lambda: results(page), ["is linear T=50 step=7"])
     page.go_back()
     becomes(lambda: results(page), ["is linear T=50 step=0"])
-    assert_sound(page, serve.log(TOUR))
+    fine(page, serve.log(TOUR))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

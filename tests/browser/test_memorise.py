@@ -8,16 +8,13 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Page, expect
 
-PATIENCE = 30_000.0  # milliseconds: machines that test are slow at times
 QUICK: dict[str, object] = {"mode": "memorise", "width": 16, "depth": 1, "steps": 500}
 
 
 def visit(page: Page, url: str, wait_idle: Any, **query: object) -> None:
     page.goto(f"{url}/training?{urlencode({'mode': 'memorise', **query})}")
-    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible(timeout=2 * PATIENCE)
-    expect(page.locator(".st-key-memorise_sizes .js-plotly-plot")).to_be_visible(
-        timeout=2 * PATIENCE
-    )
+    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible()
+    expect(page.locator(".st-key-memorise_sizes .js-plotly-plot")).to_be_visible()
     wait_idle(page)
 
 
@@ -32,17 +29,11 @@ def test_the_first_view_is_the_stored_measurement(
     page: Any, app_url: str, serve: Any, wait_idle: Any
 ) -> None:
     visit(page, app_url, wait_idle, points=20)
-    expect(page.get_by_text(re.compile("points=20.*is not on the ladder"))).to_be_visible(
-        timeout=PATIENCE
-    )
-    expect(page.locator(".dvz-badge-learned")).to_have_count(1, timeout=PATIENCE)
-    expect(page.locator(".dvz-badge-exact")).to_have_count(2, timeout=PATIENCE)
-    expect(page.get_by_text(re.compile("Open circles: the stored measurement"))).to_be_visible(
-        timeout=PATIENCE
-    )
-    expect(page.get_by_text(re.compile("It has learned the points by heart"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text(re.compile("points=20.*is not on the ladder"))).to_be_visible()
+    expect(page.locator(".dvz-badge-learned")).to_have_count(1)
+    expect(page.locator(".dvz-badge-exact")).to_have_count(2)
+    expect(page.get_by_text(re.compile("Open circles: the stored measurement"))).to_be_visible()
+    expect(page.get_by_text(re.compile("It has learned the points by heart"))).to_be_visible()
     assert circles(page) == 12
     chart = page.locator(".st-key-memorise_sizes").bounding_box()
     assert chart is not None
@@ -50,8 +41,8 @@ def test_the_first_view_is_the_stored_measurement(
     handle = page.get_by_role("slider", name=re.compile("Training points"))
     handle.focus()
     handle.press("End")
-    expect(page).to_have_url(re.compile(r"[?&]points=8000\b"), timeout=PATIENCE)
-    expect(page.get_by_text(re.compile("it has generalised"))).to_be_visible(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]points=8000\b"))
+    expect(page.get_by_text(re.compile("it has generalised"))).to_be_visible()
     assert page.errors == []
     assert "Traceback" not in serve.log("app.py")
 
@@ -60,22 +51,16 @@ def test_networks_are_trained_on_demand_and_can_be_stopped(
     page: Any, app_url: str, serve: Any, wait_idle: Any
 ) -> None:
     visit(page, app_url, wait_idle, **{**QUICK, "points": 8})
-    expect(page.get_by_text(re.compile("No network has been trained"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text(re.compile("No network has been trained"))).to_be_visible()
     page.get_by_role("button", name="Train on 8 points").click()
-    expect(page.locator(".dvz-badge-learned")).to_have_count(1, timeout=2 * PATIENCE)
-    expect(page.get_by_role("button", name="Train again on 8 points")).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.locator(".dvz-badge-learned")).to_have_count(1)
+    expect(page.get_by_role("button", name="Train again on 8 points")).to_be_visible()
     wait_idle(page)
     assert circles(page) == 1
     page.get_by_role("button", name="12 sizes").click()
     page.locator(".st-key-controls").get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("button", name=re.compile("sizes"))).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text(re.compile("Filled circles: measured here"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_role("button", name=re.compile("sizes"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Filled circles: measured here"))).to_be_visible()
     wait_idle(page)
     assert page.errors == []
     assert "Traceback" not in serve.log("app.py")

@@ -10,12 +10,12 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
+from tests.browser.journeys import until
+
 APP = "tests/browser/apps/player_app.py"
 FRAMES = 20
 
 Open = Callable[..., Page]
-
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def open_player(serve: Any, new_page: Any) -> Open:
         page.on("websocket", lambda socket: listen(page, socket))
         base = serve(APP)
         page.goto(f"{base}/?{urlencode({'frames': FRAMES, 'points': 200, **query})}")
-        expect(page.locator('.dvz[data-ready="true"]')).to_be_visible(timeout=60_000)
+        expect(page.locator('.dvz[data-ready="true"]')).to_be_visible()
         return page
 
     return opener
@@ -46,15 +46,6 @@ def state(page: Page) -> dict[str, Any]:
     names = ["frame", "position", "frames", "playing", "follow", "layers", "draws"]
     return page.locator(".dvz").evaluate(
         "(e, names) => Object.fromEntries(names.map((n) => [n, e.__diffviz[n]]))", names
-    )
-
-
-def until(page: Page, condition: str, timeout: float = 30_000) -> None:
-    """Wait until a JavaScript condition on ``p``, the player, holds."""
-    page.wait_for_function(
-        f"(e) => {{ const p = e.__diffviz; return {condition}; }}",
-        arg=page.locator(".dvz").element_handle(),
-        timeout=timeout,
     )
 
 

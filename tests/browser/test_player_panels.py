@@ -24,8 +24,6 @@ Open = Callable[..., Page]
 
 MINUS = "\N{MINUS SIGN}"
 
-expect.set_options(timeout=20_000)
-
 
 @pytest.fixture
 def open_demo(serve: Any, new_page: Any) -> Open:

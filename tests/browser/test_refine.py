@@ -13,14 +13,13 @@ from playwright.sync_api import expect
 from diffviz.studies.refine import LEVELS
 from tests.browser.journeys import fine, until
 
-PATIENCE = 60_000.0  # milliseconds: machines that test are slow at times
 READY = '.dvz[data-ready="true"]'
 
 
 def visit(page: Any, url: str, wait_idle: Any, **query: object) -> None:
     page.goto(f"{url}/refine?{urlencode(query)}")
-    expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
-    expect(page.locator(".dv-levels tbody tr")).to_have_count(len(LEVELS), timeout=2 * PATIENCE)
+    expect(page.locator(READY)).to_be_visible()
+    expect(page.locator(".dv-levels tbody tr")).to_have_count(len(LEVELS))
     wait_idle(page)
 
 
@@ -39,39 +38,37 @@ def test_a_sample_is_refined_step_by_step_and_the_level_is_a_link(
     visit(page, app_url, wait_idle, level=0.4)
     main = page.get_by_test_id("stMain")
     expect(page.locator(".dvz-panel")).to_have_count(2)
-    expect(page.locator(".dvz-thumb")).to_have_count(20, timeout=PATIENCE)
-    expect(main.get_by_text(re.compile("10 calls of the network"))).to_be_visible(timeout=PATIENCE)
+    expect(page.locator(".dvz-thumb")).to_have_count(20)
+    expect(main.get_by_text(re.compile("10 calls of the network"))).to_be_visible()
     box = page.locator(".dvz").bounding_box()
     assert box is not None
     assert box["y"] + 440 < 900, "samples, refined ones and scrubber are in sight"
 
     page.locator(".dvz").press("Home")
-    until(page, 0, PATIENCE)
+    until(page, "p.frame === 0")
     page.keyboard.press("ArrowRight")
-    until(page, 1, PATIENCE)
+    until(page, "p.frame === 1")
     assert values(page, 0, 0) == values(page, 0, 10)  # the sample stands still
     noisy, refined = values(page, 1, 0), values(page, 1, 10)
     sample = values(page, 0, 10)
     away = [sum((a - b) ** 2 for a, b in zip(x, sample, strict=True)) for x in (noisy, refined)]
     assert 0 < away[1] < away[0]
     page.locator(".dvz-thumb").nth(13).click()
-    expect(page).to_have_url(re.compile(r"[?&]follow=3\b"), timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]follow=3\b"))
     expect(page.locator('.dvz-thumb[aria-pressed="true"]')).to_have_count(2)
 
     handle = page.get_by_role("slider", name=re.compile("Noise level"))
     handle.focus()
     handle.press("Home")
-    expect(page).to_have_url(re.compile(r"[?&]level=0\b"), timeout=PATIENCE)
-    expect(main.get_by_text(re.compile("come back as they were"))).to_be_visible(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]level=0\b"))
+    expect(main.get_by_text(re.compile("come back as they were"))).to_be_visible()
     expect(page.locator(".dv-levels tr.dv-on th")).to_have_text("0%")
     wait_idle(page)
     fine(page, serve.log("app.py"))
 
     other = new_page()
     other.goto(page.url)
-    expect(other.get_by_text(re.compile("come back as they were"))).to_be_visible(
-        timeout=2 * PATIENCE
-    )
+    expect(other.get_by_text(re.compile("come back as they were"))).to_be_visible()
     wait_idle(other)
     assert other.url == page.url
 
@@ -92,7 +89,7 @@ def test_the_answer_and_the_curves_are_told(
     visit(page, app_url, wait_idle)
     main = page.get_by_test_id("stMain")
     expect(main.get_by_text(re.compile(r"as many real pictures \d"))).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator(".js-plotly-plot")).to_have_count(4)
     expect(page.locator(".dv-levels th", has_text="★")).to_have_count(1)
     expect(page.locator(".js-plotly-plot").first).to_contain_text("best:")
     tops = [page.locator(".js-plotly-plot").nth(k).bounding_box()["y"] for k in range(4)]
@@ -112,12 +109,10 @@ def test_a_gan_is_refined_with_the_class_that_it_was_asked_for(
 ) -> None:
     visit(page, app_url, wait_idle, level=0.16)
     page.get_by_test_id("stButtonGroup").get_by_text("GAN samples").click()
-    expect(page).to_have_url(re.compile(r"[?&]source=gan\b"), timeout=PATIENCE)
-    expect(page.locator(".dvz").get_by_text("Samples of the GAN")).to_be_visible(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile(r"[?&]source=gan\b"))
+    expect(page.locator(".dvz").get_by_text("Samples of the GAN")).to_be_visible()
     main = page.get_by_test_id("stMain")
-    expect(main.get_by_text(re.compile("with the class that it was made for"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(main.get_by_text(re.compile("with the class that it was made for"))).to_be_visible()
     wait_idle(page)
     labels = page.locator(".dvz-thumb").evaluate_all("(all) => all.map((e) => e.title)")
     assert labels == [f"label {k}" for k in range(10)] * 2
@@ -129,17 +124,13 @@ def test_what_was_not_measured_or_is_not_here_is_said(
 ) -> None:
     script = "tests/browser/apps/refine_bare.py"
     page.goto(f"{serve(script)}/?level=0.16")
-    expect(page.locator(READY)).to_be_visible(timeout=2 * PATIENCE)
-    expect(page.get_by_text(re.compile("has not been measured yet"))).to_be_visible(
-        timeout=PATIENCE
-    )
-    expect(page.locator(".dv-levels tbody tr")).to_have_count(len(LEVELS), timeout=PATIENCE)
+    expect(page.locator(READY)).to_be_visible()
+    expect(page.get_by_text(re.compile("has not been measured yet"))).to_be_visible()
+    expect(page.locator(".dv-levels tbody tr")).to_have_count(len(LEVELS))
     wait_idle(page)
     assert page.locator(".js-plotly-plot").count() == 0
     page.get_by_test_id("stButtonGroup").get_by_text("GAN samples").click()
-    expect(page.get_by_text(re.compile(r"python -m diffviz train gans mnist"))).to_be_visible(
-        timeout=PATIENCE
-    )
+    expect(page.get_by_text(re.compile(r"python -m diffviz train gans mnist"))).to_be_visible()
     wait_idle(page)
     assert page.errors == []
     assert "Traceback" not in serve.log(script)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from diffviz.core.samplers import SAMPLERS
+from tests.browser.journeys import fine, until
 
 Open = Callable[..., Page]
 QUICK: dict[str, object] = {"n": 250, "samples": 200, "steps": 10}
@@ -51,7 +51,7 @@ def listen(page: Any, socket: WebSocket) -> None:
 
 
 def ready(page: Page) -> None:
-    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible()
 
 
 def state(page: Page) -> dict[str, Any]:
@@ -60,18 +60,6 @@ def state(page: Page) -> dict[str, Any]:
     return page.locator(".dvz").evaluate(
         "(e, names) => Object.fromEntries(names.map((n) => [n, e.__diffviz[n]]))", names
     )
-
-
-def until(page: Page, condition: str, timeout: float = 15) -> None:
-    """Wait until a JavaScript condition on ``p``, the player, holds, be it mounted anew or not."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        if page.locator(".dvz").last.evaluate(  # an old one may be there for a moment longer
-            f"(e) => {{ const p = e.__diffviz; return {condition}; }}"
-        ):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{condition} did not come true: {state(page)}")
 
 
 def redraw(page: Page) -> None:
@@ -101,11 +89,6 @@ def place(page: Page, item: int, frame: int = 0) -> tuple[float, float]:
     return box["x"] + x, box["y"] + y
 
 
-def no_trouble(page: Any, serve: Any) -> None:
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
-
-
 def test_it_plays_from_noise_to_data_and_says_what_it_cost(open_reverse: Open, serve: Any) -> None:
     page = open_reverse(_motion=True)
     until(page, "p.frame === p.frames - 1 && !p.playing")
@@ -113,7 +96,7 @@ def test_it_plays_from_noise_to_data_and_says_what_it_cost(open_reverse: Open, s
     assert re.search(r"10 evaluations of the exact denoiser, .* on this machine", text(page))
     assert "training point" in text(page)
     assert page.locator(".dvz-badge-exact").count() == 1
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_scrubbing_sends_nothing_until_the_hand_lets_go(open_reverse: Open) -> None:
@@ -154,7 +137,7 @@ def test_keys_step_and_a_copied_address_shows_the_same_picture(
     redraw(page)
     redraw(other)
     assert pixels(other) == pixels(page)
-    no_trouble(other, serve)
+    fine(other, serve.log("app.py"))
 
 
 def test_digits_end_on_data_points_and_the_page_says_memorisation(
@@ -167,7 +150,7 @@ def test_digits_end_on_data_points_and_the_page_says_memorisation(
     assert float(found[1]) < 0.01
     assert "weighted by nearness" in said
     assert page.get_by_alt_text("The training image nearest to each").is_visible()
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -177,7 +160,7 @@ def test_every_sampler_renders(open_reverse: Open, serve: Any, name: str) -> Non
     assert page.locator(".dvz-formula").inner_text().count("=") >= 1
     layers = {"points", "trails", "x_0", "data", "field", "density", "contours", "mesh"}
     assert set(state(page)["layers"]) == layers
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +181,7 @@ def test_other_paths_and_data_render(
     page = open_reverse(**query)
     page.keyboard.press("End")
     until(page, "p.frame === p.frames - 1")
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_thousand_steps_are_thinned_and_the_page_says_so(open_reverse: Open, serve: Any) -> None:
@@ -206,7 +189,7 @@ def test_a_thousand_steps_are_thinned_and_the_page_says_so(open_reverse: Open, s
     assert state(page)["frames"] == 101
     assert "Of 1,001 stops, 101 are shown" in text(page)
     assert "1,000 evaluations" in text(page)
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_moved_start_is_run_anew_and_can_be_put_back(open_reverse: Open, wait_idle: Any) -> None:
@@ -286,11 +269,11 @@ def test_a_network_is_chosen_plays_and_its_address_shows_the_same(
     page.get_by_role("button", name="Learned", exact=True).or_(
         page.get_by_role("radio", name="Learned", exact=True)
     ).click()
-    expect(page.get_by_role("button", name="Denoiser: learned")).to_be_visible(timeout=20_000)
-    expect(page.locator(".dvz-badge-learned")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="Denoiser: learned")).to_be_visible()
+    expect(page.locator(".dvz-badge-learned")).to_be_visible()
     expect(page).to_have_url(re.compile("denoiser=learned"))
     words = page.get_by_text("Runs of a network need not end on data points")
-    expect(words).to_be_visible(timeout=20_000)
+    expect(words).to_be_visible()
     wait_idle(page)
     assert page.locator(".dvz-badge-exact").count() == 0
     header = page.locator(".st-key-page_header")
@@ -301,11 +284,11 @@ def test_a_network_is_chosen_plays_and_its_address_shows_the_same(
     other = new_page()
     other.goto(page.url)
     ready(other)
-    expect(other.locator(".dvz-badge-learned")).to_be_visible(timeout=20_000)
+    expect(other.locator(".dvz-badge-learned")).to_be_visible()
     wait_idle(other)
     assert state(other) == state(page)
     assert place(other, 3, 10) == place(page, 3, 10)
-    no_trouble(other, serve)
+    fine(other, serve.log("app.py"))
 
 
 def test_an_own_network_does_not_come_with_a_link(open_reverse: Open, serve: Any) -> None:
@@ -314,7 +297,7 @@ def test_an_own_network_does_not_come_with_a_link(open_reverse: Open, serve: Any
     expect(page.locator(".dvz-badge-exact")).to_be_visible()
     expect(page.get_by_role("button", name="Denoiser: exact")).to_be_visible()
     assert "own" not in page.url
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])

@@ -30,7 +30,7 @@ def visit(app_url: str, wait_idle: Idle) -> Callable[..., None]:
 
     def visit(page: Page, query: str = "") -> None:
         page.goto(f"{app_url}/schedules{query}")
-        page.locator(".curve .plot .tick").first.wait_for(timeout=60_000)  # a cold start
+        page.locator(".curve .plot .tick").first.wait_for()  # a cold start
         wait_idle(page)
 
     return visit

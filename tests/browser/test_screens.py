@@ -14,7 +14,6 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import screens
 
-PATIENCE = 60_000
 OWN = "forward?data=drawing&strokes=jJm_subymdk"  # data with a control of their own
 
 
@@ -22,7 +21,7 @@ OWN = "forward?data=drawing&strokes=jJm_subymdk"  # data with a control of their
 def test_the_picture_comes_first(name: str, new_page: Any, app_url: str) -> None:
     """Large enough, Play in sight, one row of controls above it at most, nothing cut off."""
     page = new_page(width=1280, height=720)
-    page.goto(f"{app_url}/{screens.address_of(name)}", timeout=PATIENCE)
+    page.goto(f"{app_url}/{screens.address_of(name)}")
     for size in ("1280x720", "390x844"):
         width, height = (int(part) for part in size.split("x"))
         page.set_viewport_size({"width": width, "height": height})
@@ -34,8 +33,8 @@ def test_the_picture_comes_first(name: str, new_page: Any, app_url: str) -> None
 
 def test_no_choice_changes_the_size_of_the_picture(page: Any, app_url: str, wait_idle: Any) -> None:
     def visit(query: str) -> None:
-        page.goto(f"{app_url}/reverse?steps=6&step=2&{query}", timeout=PATIENCE)
-        page.locator('.dvz[data-ready="true"]').wait_for(timeout=PATIENCE)
+        page.goto(f"{app_url}/reverse?steps=6&step=2&{query}")
+        page.locator('.dvz[data-ready="true"]').wait_for()
         wait_idle(page)
 
     page.set_viewport_size({"width": 1280, "height": 720})
@@ -46,7 +45,7 @@ def test_no_choice_changes_the_size_of_the_picture(page: Any, app_url: str, wait
     for title in ("DDPM (ancestral)", "Heun (ODE)", "DPM-Solver++ (2M)"):
         menu.click()
         page.get_by_role("option", name=title, exact=True).click()
-        expect(menu).to_have_value(title, timeout=PATIENCE)
+        expect(menu).to_have_value(title)
         wait_idle(page)
         assert stage.bounding_box() == before
         now = page.locator(".dvz").evaluate("(e) => e.__diffviz.place(0, 3, 0)")

@@ -15,7 +15,6 @@ from playwright.sync_api import Page, expect
 from diffviz.ui.parts.sheet import decode_mask, decode_picture, encode_mask, encode_picture
 
 APP = "tests/browser/apps/sheet_app.py"
-WAIT = 30_000  # ms; a server's first answer waits for its imports
 
 
 def sheet(page: Page, name: str) -> Any:
@@ -48,7 +47,7 @@ def stroke(page: Page, canvas: Any, places: list[tuple[float, float]], columns: 
 
 def said(page: Page, text: str | re.Pattern[str]) -> None:
     found = page.get_by_text(text, exact=isinstance(text, str))
-    expect(found).to_be_visible(timeout=WAIT)
+    expect(found).to_be_visible()
 
 
 def word(page: Page, name: str) -> str:
@@ -66,8 +65,8 @@ def region(page: Page) -> NDArray[np.bool_]:
 @pytest.fixture
 def settled(page: Page, serve: Callable[..., str], wait_idle: Callable[..., None]) -> Page:
     page.goto(serve(APP))
-    expect(drawing(page)).to_be_visible(timeout=WAIT)
-    expect(painting(page)).to_be_visible(timeout=WAIT)
+    expect(drawing(page)).to_be_visible()
+    expect(painting(page)).to_be_visible()
     wait_idle(page)
     return page
 
@@ -243,7 +242,7 @@ def test_a_finger_paints_and_does_not_scroll(new_page: Any, serve: Any) -> None:
         device_scale_factor=2,
     )
     page.goto(serve(APP))
-    expect(drawing(page)).to_be_visible(timeout=WAIT)
+    expect(drawing(page)).to_be_visible()
     place = drawing(page).bounding_box()
     assert place["width"] <= 390
     session = page.context.new_cdp_session(page)

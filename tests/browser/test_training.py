@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.journeys import becomes, fine, player
+
 Open = Callable[..., Page]
 SMALL: dict[str, object] = {"n": 500, "width": 16, "depth": 1, "batch": 32}
 LONG: dict[str, object] = {"n": 500, "width": 64, "depth": 2, "train_steps": 20_000}
-
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def open_training(serve: Any, new_page: Any, wait_idle: Any) -> Open:
 
 
 def ready(page: Page) -> None:
-    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible(timeout=60_000)
+    expect(page.locator('.dvz[data-ready="true"]')).to_be_visible()
 
 
 def button(page: Page, name: str) -> Locator:
@@ -52,17 +51,6 @@ def frames(page: Page) -> int:
     return int(page.locator(".dvz").evaluate("(e) => e.__diffviz.frames"))
 
 
-def player(page: Page, what: str) -> Any:
-    return page.locator(".dvz").evaluate(f"(e) => e.__diffviz.{what}")
-
-
-def until(page: Page, true: Callable[[], bool], timeout: float = 90) -> None:
-    end = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < end, status(page).inner_text()
-        page.wait_for_timeout(100)
-
-
 def share(page: Page) -> int:
     """How many steps the bar says are done."""
     found = re.search(r"step ([\d,]+) of", status(page).inner_text())
@@ -70,12 +58,7 @@ def share(page: Page) -> int:
 
 
 def further(page: Page, than: int) -> None:
-    until(page, lambda: share(page) > than)
-
-
-def no_trouble(page: Any, serve: Any) -> None:
-    assert page.errors == []
-    assert "Traceback" not in serve.log("app.py")
+    becomes(lambda: share(page) > than)
 
 
 def test_it_starts_trained_and_a_training_can_be_steered(
@@ -87,9 +70,9 @@ def test_it_starts_trained_and_a_training_can_be_steered(
     assert page.locator(".dvz-badge-exact").count() == 1
     expect(page.locator(".metrics")).to_contain_text("Sliced Wasserstein-2")
     button(page, "Train from scratch").click()
-    expect(status(page)).to_contain_text("to go", timeout=60_000)
-    until(page, lambda: frames(page) >= 3)
-    until(page, lambda: player(page, "frame") == player(page, "frames") - 1)
+    expect(status(page)).to_contain_text("to go")
+    becomes(lambda: frames(page) >= 3)
+    becomes(lambda: player(page, "frame") == player(page, "frames") - 1)
 
     button(page, "Pause").click()
     expect(status(page)).to_contain_text("paused")
@@ -98,7 +81,7 @@ def test_it_starts_trained_and_a_training_can_be_steered(
     page.wait_for_timeout(800)
     assert share(page) == held
     button(page, "Resume").click()
-    until(page, lambda: share(page) > held)
+    becomes(lambda: share(page) > held)
 
     rate = page.get_by_role("slider", name="Learning rate")
     rate.focus()
@@ -106,10 +89,10 @@ def test_it_starts_trained_and_a_training_can_be_steered(
     expect(status(page)).to_contain_text("learning rate 0.002")
     expect(page).to_have_url(re.compile("lr=0.002"))
     held = share(page)
-    until(page, lambda: share(page) > held + 100)
+    becomes(lambda: share(page) > held + 100)
 
     button(page, "Stop").click()
-    expect(status(page)).to_contain_text("Trained to step", timeout=60_000)
+    expect(status(page)).to_contain_text("Trained to step")
     expect(status(page)).to_contain_text("0.002 from step")
     button(page, "Save").click()
     with page.expect_download() as download:
@@ -118,7 +101,7 @@ def test_it_starts_trained_and_a_training_can_be_steered(
     with page.expect_download() as download:
         button(page, "Card (JSON)").click()
     assert download.value.suggested_filename == "diffviz-moons.json"
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))
 
 
 def test_a_training_is_replayed_and_its_model_goes_to_reverse(
@@ -126,14 +109,14 @@ def test_a_training_is_replayed_and_its_model_goes_to_reverse(
 ) -> None:
     page = open_training(data="eight_gaussians", train_steps=100, **SMALL)
     button(page, "Train from scratch").click()
-    expect(status(page)).to_contain_text("Trained to step 100", timeout=60_000)
+    expect(status(page)).to_contain_text("Trained to step 100")
     expect(page.locator(".metrics")).to_contain_text("exact")
     wait_idle(page)
     last = frames(page) - 1
     assert last > 20
     expect(page.locator(".dvz-count")).to_have_text("step 100")
     page.locator(".dvz-play").click()
-    until(page, lambda: player(page, "playing") and 0 < player(page, "frame") < last)
+    becomes(lambda: player(page, "playing") and 0 < player(page, "frame") < last)
     page.locator(".dvz-play").click()
     track = page.locator(".dvz-track").bounding_box()
     assert track is not None
@@ -150,8 +133,8 @@ def test_a_training_is_replayed_and_its_model_goes_to_reverse(
     other = open_training(data="eight_gaussians", n=500)
     upload(other, files)
     expect(status(other)).to_contain_text("Your model")
-    no_trouble(page, serve)
-    no_trouble(other, serve)
+    fine(page, serve.log("app.py"))
+    fine(other, serve.log("app.py"))
 
 
 def save(page: Page, name: str, folder: Path) -> Path:
@@ -190,15 +173,13 @@ def test_sessions_share_the_machine_and_a_closed_tab_gives_its_place_away(
     first.get_by_role("link", name="Forward").click()
     expect(first.get_by_role("heading", name="Forward")).to_be_visible()
     first.get_by_role("link", name="Training").click()
-    expect(status(first)).to_contain_text("Training on Two moons", timeout=60_000)
+    expect(status(first)).to_contain_text("Training on Two moons")
     ready(first)
 
     busy[-1].close()
-    closed = time.monotonic()
-    expect(status(waiting)).not_to_contain_text("in the queue", timeout=20_000)
-    assert time.monotonic() - closed < 10
-    expect(status(waiting)).to_contain_text(re.compile("to go|Trained to"), timeout=60_000)
-    no_trouble(waiting, serve)
+    expect(status(waiting)).not_to_contain_text("in the queue")
+    expect(status(waiting)).to_contain_text(re.compile("step [1-9]|measuring|Trained to"))
+    fine(waiting, serve.log("app.py"))
 
 
 def test_divergence_and_bad_files_are_told_and_nothing_is_lost(
@@ -206,7 +187,7 @@ def test_divergence_and_bad_files_are_told_and_nothing_is_lost(
 ) -> None:
     page = open_training(data="moons", lr=10, train_steps=500, **SMALL)
     button(page, "Train from scratch").click()
-    expect(status(page)).to_contain_text("lower the learning rate", timeout=60_000)
+    expect(status(page)).to_contain_text("lower the learning rate")
     expect(page.get_by_role("link", name="Use it in Reverse")).to_be_visible()
     wait_idle(page)
     weights, card = (save(page, name, tmp_path) for name in ("Weights", "Card (JSON)"))
@@ -223,4 +204,4 @@ def test_divergence_and_bad_files_are_told_and_nothing_is_lost(
     upload(page, [cut, card])
     expect(told).to_contain_text("not a complete safetensors file")
     ready(page)
-    no_trouble(page, serve)
+    fine(page, serve.log("app.py"))

@@ -46,7 +46,7 @@ _FLOOR_DRAWS = 4
 _LIKELY, _LIKELY_STEPS = 200, 32
 _STEP_SECONDS, _STEP_WORK = 2.5e-3, 256 * 128**2 * 3  # roughly, for the share that is done
 _SLICE_STEPS = 20
-_MEASURE_SECONDS = 3.0
+_SNAP_SECONDS, _MEASURE_SECONDS = 0.05, 3.0
 
 
 @dataclass(frozen=True)
@@ -251,9 +251,11 @@ class TrainingRun(Iterator[float]):
         self.snapshots = (*self.snapshots, taken)
 
     def _share(self, step: float) -> float:
-        """The share that is done after some steps of training."""
-        whole = self.config.train.steps * _STEP_SECONDS * max(_work(self.config) / _STEP_WORK, 0.3)
-        return step / self.config.train.steps * whole / (whole + _MEASURE_SECONDS)
+        """The share that is done after some steps of training and the snapshots among them."""
+        steps = self.config.train.steps
+        whole = steps * _STEP_SECONDS * max(_work(self.config) / _STEP_WORK, 0.3)
+        whole += min(_FRAMES, steps) * _SNAP_SECONDS
+        return step / steps * whole / (whole + _MEASURE_SECONDS)
 
     # Measuring ----------------------------------------------------------------------------------
 

@@ -55,6 +55,13 @@ def trained(run: TrainingRun) -> tuple[Snapshot, ...]:
     return run.snapshots
 
 
+def test_the_share_done_counts_the_snapshots_of_a_short_training() -> None:
+    run, share = TrainingRun(TINY), 0.0
+    while not run.measuring:
+        share, before = next(run), share
+    assert 0.3 < before < 0.7
+
+
 def test_it_trains_to_its_end_and_measures() -> None:
     run = TrainingRun(TINY)
     shares = list(run)
