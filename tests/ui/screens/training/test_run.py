@@ -55,7 +55,10 @@ def trained(run: TrainingRun) -> tuple[Snapshot, ...]:
     return run.snapshots
 
 
-def test_the_share_done_counts_the_snapshots_of_a_short_training() -> None:
+def test_the_share_done_counts_the_snapshots_of_a_short_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(training_run, "_FRAMES", 48)
     run, share = TrainingRun(TINY), 0.0
     while not run.measuring:
         share, before = next(run), share
