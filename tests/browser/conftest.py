@@ -1,7 +1,8 @@
 """Fixtures that drive a real Chromium against a real Streamlit server.
 
 - ``profile``: one headless browser for the whole session, ``chromium`` another.
-- ``new_page``: opens a page of a chosen size and color scheme.
+- ``new_page``: opens a page of a chosen size and color scheme, in a tab that an earlier journey
+  has left and that has forgotten it (``fresh.py``); with ``cold=True``, in one that is new.
 - ``page``: ``new_page()`` at 1440 x 900, light.
 - ``serve``: starts a Streamlit script once a session and gives its address.
 - ``app_url``: the address of the app itself.
@@ -13,6 +14,7 @@ Errors that the browser sees are collected in ``page.errors``, messages to the s
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -41,10 +43,11 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PATIENCE = 90_000  # milliseconds that anything is waited for: a machine that tests may be slow
+PATIENCE = 120_000  # milliseconds that anything is waited for: a machine that tests may be slow
 expect.set_options(timeout=PATIENCE)
 
 CHROMIUM_FLAGS = [
@@ -71,19 +74,20 @@ class Traffic:
     """When the page last sent to the server and last heard from it, and how often.
 
     ``loading`` counts the files that are still on their way: an element whose script has not come
-    yet is not on the page, although the server has long finished.
+    yet is not on the page, although the server has long finished.  ``bytes`` is what was heard.
     """
 
     sent_at: float = 0.0
     heard_at: float = 0.0
     sent: int = 0
+    bytes: int = 0
     loading: int = 0
 
     def send(self) -> None:
         self.sent_at, self.sent = time.monotonic(), self.sent + 1
 
-    def hear(self) -> None:
-        self.heard_at = time.monotonic()
+    def hear(self, frame: bytes | str) -> None:
+        self.heard_at, self.bytes = time.monotonic(), self.bytes + len(frame)
 
     def quiet_since(self, now: float) -> float:
         """Since when nothing has been said and no answer is due."""
@@ -106,6 +110,8 @@ class DrivenPage(Page):
 
     errors: list[str]
     traffic: Traffic
+    fresh: str | None
+    """The address that makes this tab forget; None where it has to be a new one each time."""
 
 
 class NewPage(Protocol):
@@ -117,6 +123,8 @@ class NewPage(Protocol):
         width: int = 1440,
         height: int = 900,
         color_scheme: str = "light",
+        motion: bool = False,
+        cold: bool = False,
         **context: object,
     ) -> DrivenPage: ...
 
@@ -181,7 +189,8 @@ class Servers:
     ) -> tuple[str, subprocess.Popen[bytes], Path]:
         port = _free_port()
         log = self._folder / f"{index}-{script.stem}.log"
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / script)]
+        fresh = str(ROOT / "tests" / "browser" / "fresh.py")
+        command = [sys.executable, fresh, "run", str(ROOT / script)]
         options = {
             "server.headless": "true",
             "server.port": str(port),
@@ -292,13 +301,21 @@ def app_url(serve: Servers) -> str:
     return serve("app.py")
 
 
+@pytest.fixture(scope="session")
+def tabs() -> list[DrivenPage]:
+    """Tabs that earlier journeys have left, of the profile: they have forgotten all."""
+    return []
+
+
 @pytest.fixture
-def new_page(profile: BrowserContext, request: pytest.FixtureRequest) -> Iterator[NewPage]:
-    """Opens pages that know nothing of earlier journeys; they are closed after the test.
+def new_page(
+    profile: BrowserContext, tabs: list[DrivenPage], request: pytest.FixtureRequest
+) -> Iterator[NewPage]:
+    """Opens pages that know nothing of earlier journeys.
 
     Players rest until they are told to play, unless ``motion`` is what a journey is about.
     """
-    pages: list[Page] = []
+    pages: list[DrivenPage] = []
     contexts: list[BrowserContext] = []
 
     def open_page(
@@ -307,51 +324,101 @@ def new_page(profile: BrowserContext, request: pytest.FixtureRequest) -> Iterato
         height: int = 900,
         color_scheme: Literal["light", "dark"] = "light",
         motion: bool = False,
+        cold: bool = False,
         **context: Any,
     ) -> DrivenPage:
         if context:
             browser: Browser = request.getfixturevalue("chromium")
             contexts.append(browser.new_context(**context))
-            page = contexts[-1].new_page()
+            page = _listened(contexts[-1].new_page())
+        elif cold:
+            page = _listened(profile.new_page())
         else:
-            page = profile.new_page()
+            page = tabs.pop() if tabs else _goes_on(_listened(profile.new_page()))
         pages.append(page)
+        page.errors, page.traffic = [], Traffic()
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(
             color_scheme=color_scheme, reduced_motion="no-preference" if motion else "reduce"
         )
         page.set_default_timeout(PATIENCE)
-        errors: list[str] = []
-        page.errors = errors
-
-        def on_console(message: ConsoleMessage) -> None:
-            where = str(message.location.get("url", ""))
-            if message.type == "error" and not any(word in where for word in HARMLESS):
-                errors.append(f"{message.text} ({where})")
-
-        traffic = Traffic()
-        page.traffic = traffic
-
-        def on_socket(socket: WebSocket) -> None:
-            socket.on("framesent", lambda _: traffic.send())
-            socket.on("framereceived", lambda _: traffic.hear())
-
-        page.on("websocket", on_socket)
-        page.on("request", lambda _: traffic.load())
-        page.on("requestfinished", lambda _: traffic.loaded())
-        page.on("requestfailed", lambda _: traffic.loaded())
-        page.on("console", on_console)
-        page.on("pageerror", lambda error: errors.append(str(error)))
         return page
 
     yield open_page
     for opened in pages:
         _forget(opened)
-        opened.close()
-    profile.clear_cookies()
+        if opened.fresh is None or not opened.url.startswith(opened.fresh.partition("/fresh")[0]):
+            opened.close()
+        else:
+            _refresh(opened)
+            tabs.append(opened)
+    profile.clear_cookies(name=re.compile("^(?!_streamlit_xsrf)"))  # which uploads need
     profile.clear_permissions()
     for closed in contexts:
         closed.close()
+
+
+def _listened(page: Any) -> DrivenPage:
+    """A page that keeps what its scripts complain of and what it says to the server."""
+    page.fresh, page.errors, page.traffic = None, [], Traffic()
+
+    def on_console(message: ConsoleMessage) -> None:
+        where = str(message.location.get("url", ""))
+        if message.type == "error" and not any(word in where for word in HARMLESS):
+            page.errors.append(f"{message.text} ({where})")
+
+    def on_socket(socket: WebSocket) -> None:
+        socket.on("framesent", lambda _: page.traffic.send())
+        socket.on("framereceived", lambda frame: page.traffic.hear(frame))
+
+    page.on("websocket", on_socket)
+    page.on("request", lambda _: page.traffic.load())
+    page.on("requestfinished", lambda _: page.traffic.loaded())
+    page.on("requestfailed", lambda _: page.traffic.loaded())
+    page.on("console", on_console)
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    driven: DrivenPage = page
+    return driven
+
+
+# Tabs that are used again -------------------------------------------------------------------------
+
+_PLACES = (
+    "(all) => document.fonts.status + JSON.stringify(all.map((e) => e.getBoundingClientRect()))"
+)
+_FRESH = ".st-key-fresh"
+_ALONE = f"""() => {{
+  const last = document.querySelector("[data-testid=stMain] [data-testid=stVerticalBlock]");
+  return last?.lastElementChild?.querySelector("{_FRESH}") !== null;
+}}"""
+_RESTS = (
+    '[data-testid="stApp"][data-test-script-state="notRunning"]'
+    '[data-test-connection-state="CONNECTED"]'
+)
+_STEP = """(to) => {
+  history.pushState(null, "", to);
+  dispatchEvent(new PopStateEvent("popstate", { state: null }));
+}"""
+
+
+def _goes_on(page: Any) -> DrivenPage:
+    """Let a tab's ``goto`` step on within the app, once it is there, by way of forgetting all."""
+    goto = page.goto
+
+    def step(url: str, **options: Any) -> Any:
+        origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(url))
+        if not page.url.startswith(origin):
+            page.fresh = f"{origin}/fresh?fresh=1" if origin.startswith("http") else None
+            return goto(url, **options)
+        if page.locator(_FRESH).count() == 0:
+            _refresh(page)
+        page.evaluate(_STEP, url)
+        page.locator(_FRESH).wait_for(state="detached")
+        return None
+
+    page.goto = step
+    driven: DrivenPage = page
+    return driven
 
 
 def _forget(page: Page) -> None:
@@ -365,6 +432,18 @@ def _forget(page: Page) -> None:
     )
 
 
+def _refresh(page: DrivenPage) -> None:
+    """Make a tab's session forget all: again where the page that is left just says something."""
+    for patience in (5_000, 15_000, PATIENCE):
+        page.evaluate(_STEP, page.fresh)
+        with contextlib.suppress(PlaywrightTimeout):
+            page.locator(_FRESH).wait_for(timeout=patience)
+            page.locator(_RESTS).wait_for(timeout=patience)
+            page.wait_for_function(_ALONE, timeout=patience)  # then what controls said is gone, too
+            return
+    raise AssertionError(f"{page.url} does not forget")
+
+
 @pytest.fixture
 def page(new_page: NewPage) -> DrivenPage:
     """A page of 1440 x 900 in light mode, errors collected in ``page.errors``."""
@@ -373,20 +452,18 @@ def page(new_page: NewPage) -> DrivenPage:
 
 @pytest.fixture
 def wait_idle() -> Callable[..., None]:
-    """``wait_idle(page)`` returns when the script has run and stayed at rest for ``quiet`` ms."""
+    """``wait_idle(page)`` returns when the script has run and all has stayed for ``quiet`` ms."""
     return _wait_idle
 
 
 def _wait_idle(page: DrivenPage, timeout: float = PATIENCE, quiet: float = 500) -> None:
-    idle = (
-        '[data-testid="stApp"][data-test-script-state="notRunning"]'
-        '[data-test-connection-state="CONNECTED"]'
-    )
     end = time.monotonic() + timeout / 1000
-    resting_since = math.inf
+    resting_since, places = math.inf, ""
     while time.monotonic() < end:
+        before = places
         try:
-            resting = page.locator(idle).count() > 0
+            places = page.locator(".dvz, .dvz-stage").evaluate_all(_PLACES)
+            resting = places == before and page.locator(_RESTS).count() > 0
         except PlaywrightError:  # the page is between two documents
             resting = False
         now = time.monotonic()

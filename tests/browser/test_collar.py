@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.journeys import fine, until
@@ -103,28 +101,3 @@ def test_a_given_dog_gets_a_collar_and_loses_it(
     expect(other.get_by_text("The collar is taken off")).to_be_visible()
     wait_idle(other)
     assert other.url == page.url
-
-
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("dogs", ["noise", "given"])
-def test_it_fits_in_both_sizes_and_themes(
-    new_page: Any,
-    app_url: str,
-    serve: Any,
-    wait_idle: Any,
-    tmp_path: Path,
-    width: int,
-    height: int,
-    scheme: str,
-    dogs: str,
-) -> None:
-    page = new_page(width=width, height=height, color_scheme=scheme)
-    visit(page, app_url, wait_idle, dogs=dogs)
-    stage = page.locator(".dvz-stage").first.bounding_box()
-    assert stage is not None
-    assert stage["y"] + 200 < height, "the dogs are in sight"
-    page.screenshot(path=tmp_path / f"collar-{dogs}-{width}-{scheme}.png", full_page=True)
-    expect(page.get_by_text("Worth trying")).to_be_attached()
-    expect(page.get_by_test_id("stAlert")).to_have_count(0)
-    fine(page, serve.log("app.py"))

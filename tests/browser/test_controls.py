@@ -62,7 +62,7 @@ def test_a_drawing_becomes_data_and_part_of_the_address(
     becomes(lambda: "data drawing n=500" in shown(page))
     becomes(lambda: "no points" not in warnings(page))
     becomes(lambda: "strokes" in parse_qs(urlsplit(page.evaluate("location.href")).query))
-    again = new_page()
+    again = new_page(cold=True)
     again.goto(page.evaluate("location.href"))
     wait_idle(again)
     becomes(lambda: shown(again) == shown(page))

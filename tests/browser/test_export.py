@@ -17,7 +17,7 @@ READY = '.dvz[data-ready="true"]'
 def test_a_run_leaves_the_app_and_plays_without_it(
     new_page: Any, app_url: str, serve: Any, wait_idle: Callable[..., None], tmp_path: Path
 ) -> None:
-    page = new_page()
+    page = new_page(cold=True)
     page.goto(f"{app_url}/reverse?samples=50&steps=6&n=80&step=6")
     page.locator(READY).wait_for()
     wait_idle(page)

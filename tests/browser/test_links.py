@@ -86,7 +86,7 @@ def test_nonsense_stays_until_something_changes(page: Any, serve: Any, wait_idle
 def test_a_copied_address_shows_the_same_in_a_new_browser(
     new_page: Any, serve: Any, wait_idle: Wait
 ) -> None:
-    first = new_page()
+    first = new_page(cold=True)
     first.goto(serve(CONTROLS))
     wait_idle(first)
     first.get_by_role("radio", name="Spiral").click()
@@ -102,7 +102,7 @@ def test_a_copied_address_shows_the_same_in_a_new_browser(
     becomes(
         lambda: query(first), {"data": "spiral", "schedule": "cosine", "steps": "40", "step": "7"}
     )
-    second = new_page()
+    second = new_page(cold=True)
     second.goto(first.url)
     wait_idle(second)
     becomes(lambda: results(second), results(first))

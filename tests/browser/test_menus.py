@@ -123,7 +123,7 @@ def test_menus_show_what_the_run_used_and_looking_changes_nothing(
     wait_idle(page)
     assert menus(page) == after
     assert page.url == link
-    other = new_page()
+    other = new_page(cold=True)
     other.goto(link)
     wait_idle(other)
     assert menus(other) == after

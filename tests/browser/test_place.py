@@ -29,7 +29,7 @@ def go(page: Any, wait_idle: Wait, name: str) -> None:
 
 
 def test_a_place_is_kept(new_page: Any, app_url: str, serve: Any, wait_idle: Wait) -> None:
-    page = new_page()
+    page = new_page(cold=True)
     page.goto(f"{app_url}/reverse?sampler=heun&steps=20")
     wait_idle(page)
     page.locator(".dvz[data-ready]").wait_for()

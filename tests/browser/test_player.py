@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.journeys import until
 
@@ -25,20 +25,12 @@ def open_player(serve: Any, new_page: Any) -> Open:
     def opener(**query: object) -> Page:
         context = {k[1:]: query.pop(k) for k in list(query) if k.startswith("_")}
         page: Page = new_page(**{"motion": True, **context})
-        page.sent, page.received = [], []  # type: ignore[attr-defined]
-        page.on("websocket", lambda socket: listen(page, socket))
         base = serve(APP)
         page.goto(f"{base}/?{urlencode({'frames': FRAMES, 'points': 200, **query})}")
         expect(page.locator('.dvz[data-ready="true"]')).to_be_visible()
         return page
 
     return opener
-
-
-def listen(page: Any, socket: WebSocket) -> None:
-    """Keep what the page sends, and the size of what it receives."""
-    socket.on("framesent", lambda payload: page.sent.append(payload))
-    socket.on("framereceived", lambda payload: page.received.append(len(payload)))
 
 
 def state(page: Page) -> dict[str, Any]:
@@ -190,21 +182,21 @@ def test_scrubbing_sends_nothing_until_the_hand_lets_go(open_player: Open) -> No
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 14, middle)
     page.mouse.down()
-    sent = len(page.sent)  # type: ignore[attr-defined]
+    sent = page.traffic.sent  # type: ignore[attr-defined]
     seen = set()
     for share in (0.2, 0.35, 0.5, 0.65, 0.8, 0.7):
         page.mouse.move(box["x"] + share * box["width"], middle, steps=4)
         page.wait_for_timeout(80)
         seen.add(state(page)["frame"])
     assert len(seen) == 6
-    assert len(page.sent) == sent  # type: ignore[attr-defined]
+    assert page.traffic.sent == sent  # type: ignore[attr-defined]
     expect(report(page)).to_contain_text("reruns 1 ")
     page.mouse.up()
     now = state(page)
     assert now["position"] == now["frame"]
     expect(report(page)).to_contain_text(f"step {now['frame']} ")
     expect(report(page)).to_contain_text("reruns 2 ")
-    assert len(page.sent) == sent + 1  # type: ignore[attr-defined]
+    assert page.traffic.sent == sent + 1  # type: ignore[attr-defined]
 
 
 def test_the_thumb_is_where_the_time_is(open_player: Open) -> None:
@@ -234,10 +226,10 @@ def test_layers_are_told_and_speed_stays_in_the_browser(open_player: Open) -> No
         has_text="layers -data,-density,-points,contours,field,mesh,trails,x_0"
     )
     expect(told).to_have_count(1)
-    sent = len(page.sent)  # type: ignore[attr-defined]
+    sent = page.traffic.sent  # type: ignore[attr-defined]
     page.get_by_label("Speed").select_option("4")
     page.wait_for_timeout(300)
-    assert len(page.sent) == sent  # type: ignore[attr-defined]
+    assert page.traffic.sent == sent  # type: ignore[attr-defined]
     assert page.errors == []  # type: ignore[attr-defined]
 
 
@@ -270,13 +262,13 @@ def test_another_run_keeps_the_frame_and_one_loop(open_player: Open) -> None:
 
 def test_a_report_neither_sends_the_run_again_nor_moves_anything(open_player: Open) -> None:
     page = open_player(autoplay=0, points=2000, frames=50, step=10)
-    assert sum(page.received) > 400_000  # type: ignore[attr-defined]
-    page.received.clear()  # type: ignore[attr-defined]
+    assert page.traffic.bytes > 400_000  # type: ignore[attr-defined]
+    page.traffic.bytes = 0  # type: ignore[attr-defined]
     for frame in (11, 12):
         page.keyboard.press("ArrowRight")
         expect(report(page)).to_contain_text(f"step {frame} ")
         assert state(page)["frame"] == frame
-    assert sum(page.received) < 20_000  # type: ignore[attr-defined]
+    assert page.traffic.bytes < 20_000  # type: ignore[attr-defined]
 
 
 def test_the_page_can_ask_for_a_step(open_player: Open) -> None:
@@ -300,13 +292,13 @@ def test_click_follows_and_empty_space_lets_go(open_player: Open) -> None:
 
 def test_hover_shows_without_telling(open_player: Open) -> None:
     page = open_player(autoplay=0, points=60)
-    sent = len(page.sent)  # type: ignore[attr-defined]
+    sent = page.traffic.sent  # type: ignore[attr-defined]
     calm = page.locator(".dvz-stage").screenshot()
     page.mouse.move(*followed_place(page, 17, 0))
     page.wait_for_timeout(100)
     assert page.locator(".dvz-stage").screenshot() != calm
     assert state(page)["follow"] is None
-    assert len(page.sent) == sent  # type: ignore[attr-defined]
+    assert page.traffic.sent == sent  # type: ignore[attr-defined]
 
 
 def test_the_followed_start_can_be_dragged(open_player: Open) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Locator, Page, expect
 
 from diffviz.ui.parts.player import decode
 
@@ -31,19 +31,12 @@ def open_demo(serve: Any, new_page: Any) -> Open:
 
     def opener(demo: str, **context: Any) -> Page:
         page: Page = new_page(**context)
-        page.sent = []  # type: ignore[attr-defined]
-        page.on("websocket", lambda socket: listen(page, socket))
         page.goto(f"{serve(SCRIPT)}/?demo={demo}")
         expect(page.locator('.dvz[data-ready="true"]')).to_be_visible()
         expect(page.get_by_text(re.compile(r"^runs 1 "))).to_be_visible()
         return page
 
     return opener
-
-
-def listen(page: Any, socket: WebSocket) -> None:
-    """Keep what the page sends."""
-    socket.on("framesent", lambda payload: page.sent.append(payload))
 
 
 def box_of(part: Locator) -> dict[str, float]:
@@ -188,8 +181,7 @@ class TestImages:
         box = box_of(page.locator(".dvz-film"))
         y = box["y"] + box["height"] / 2
         page.mouse.move(box["x"] + 30, y)
-        sent = page.sent  # type: ignore[attr-defined]
-        before = len(sent)
+        before = page.traffic.sent  # type: ignore[attr-defined]
         page.mouse.down()
         seen = set()
         for share in np.linspace(0.1, 0.7, 7):
@@ -197,11 +189,11 @@ class TestImages:
             page.wait_for_timeout(40)
             seen.add(page.locator(".dvz").get_attribute("data-frame"))
         assert len(seen) >= 6
-        assert len(sent) == before
+        assert page.traffic.sent == before  # type: ignore[attr-defined]
         page.mouse.up()
         frame = page.locator(".dvz").get_attribute("data-frame")
         expect(page.get_by_text(f"step {frame} follow")).to_be_visible()
-        assert len(sent) > before
+        assert page.traffic.sent > before  # type: ignore[attr-defined]
 
 
 class TestLines:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from playwright.sync_api import expect
 
 from diffviz.studies.refine import LEVELS
@@ -73,34 +71,24 @@ def test_a_sample_is_refined_step_by_step_and_the_level_is_a_link(
     assert other.url == page.url
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768)])
 def test_the_answer_and_the_curves_are_told(
-    new_page: Any,
-    app_url: str,
-    serve: Any,
-    wait_idle: Any,
-    tmp_path: Path,
-    width: int,
-    height: int,
-    scheme: str,
+    page: Any, app_url: str, serve: Any, wait_idle: Any
 ) -> None:
-    page = new_page(width=width, height=height, color_scheme=scheme)
     visit(page, app_url, wait_idle)
     main = page.get_by_test_id("stMain")
     expect(main.get_by_text(re.compile(r"as many real pictures \d"))).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(4)
     expect(page.locator(".dv-levels th", has_text="★")).to_have_count(1)
     expect(page.locator(".js-plotly-plot").first).to_contain_text("best:")
-    tops = [page.locator(".js-plotly-plot").nth(k).bounding_box()["y"] for k in range(4)]
-    assert tops[0] == tops[1] < tops[2] == tops[3], "two charts a row"
-    table = page.locator(".dv-levels").bounding_box()
-    chart = page.locator(".js-plotly-plot").first.bounding_box()
-    assert table is not None
-    assert chart is not None
-    beside = chart["x"] >= table["x"] + table["width"]
-    assert beside or chart["y"] >= table["y"] + table["height"], "nothing overlaps"
-    page.screenshot(path=tmp_path / f"refine-{width}-{scheme}.png", full_page=True)
+    for width, height in ((1440, 900), (1024, 768)):
+        page.set_viewport_size({"width": width, "height": height})
+        wait_idle(page)
+        tops = [page.locator(".js-plotly-plot").nth(k).bounding_box()["y"] for k in range(4)]
+        assert tops[0] == tops[1] < tops[2] == tops[3], "two charts a row"
+        table = page.locator(".dv-levels").bounding_box()
+        chart = page.locator(".js-plotly-plot").first.bounding_box()
+        beside = chart["x"] >= table["x"] + table["width"]
+        assert beside or chart["y"] >= table["y"] + table["height"], "nothing overlaps"
     fine(page, serve.log("app.py"))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Page, expect
 
 from diffviz.core.samplers import SAMPLERS
 from tests.browser.journeys import fine, until
@@ -35,8 +35,6 @@ def open_reverse(warm_url: str, new_page: Any, wait_idle: Any) -> Open:
     def opener(quick: bool = True, **query: object) -> Page:
         context = {key[1:]: query.pop(key) for key in list(query) if key.startswith("_")}
         page: Page = new_page(**context)
-        page.sent = []  # type: ignore[attr-defined]
-        page.on("websocket", lambda socket: listen(page, socket))
         asked = {**(QUICK if quick else {}), **query}
         page.goto(f"{warm_url}/reverse?{urlencode(asked)}")
         ready(page)
@@ -44,10 +42,6 @@ def open_reverse(warm_url: str, new_page: Any, wait_idle: Any) -> Open:
         return page
 
     return opener
-
-
-def listen(page: Any, socket: WebSocket) -> None:
-    socket.on("framesent", lambda payload: page.sent.append(payload))
 
 
 def ready(page: Page) -> None:
@@ -106,14 +100,14 @@ def test_scrubbing_sends_nothing_until_the_hand_lets_go(open_reverse: Open) -> N
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 20, middle)
     page.mouse.down()
-    sent = len(page.sent)  # type: ignore[attr-defined]
+    sent = page.traffic.sent  # type: ignore[attr-defined]
     seen = set()
     for share in (0.2, 0.4, 0.6, 0.8, 0.7):
         page.mouse.move(box["x"] + share * box["width"], middle, steps=3)
         page.wait_for_timeout(60)
         seen.add(state(page)["frame"])
     assert len(seen) >= 4
-    assert len(page.sent) == sent  # type: ignore[attr-defined]
+    assert page.traffic.sent == sent  # type: ignore[attr-defined]
     page.mouse.up()
     expect(page).to_have_url(re.compile(rf"[?&]step={state(page)['frame']}\b"))
 
@@ -300,13 +294,27 @@ def test_an_own_network_does_not_come_with_a_link(open_reverse: Open, serve: Any
     fine(page, serve.log("app.py"))
 
 
-@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])
-def test_nothing_spills_over(open_reverse: Open, width: int, height: int) -> None:
-    page = open_reverse(step=5, _width=width, _height=height)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    box = page.locator(".dvz").bounding_box()
-    assert box is not None
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= width
-    if width == 1440:
-        assert box["y"] + box["height"] <= height, "the formula of the step is in sight"
+def test_no_choice_changes_the_size_of_the_picture(
+    page: Any, warm_url: str, wait_idle: Any
+) -> None:
+    def visit(query: str) -> None:
+        page.goto(f"{warm_url}/reverse?steps=6&step=2&{query}")
+        ready(page)
+        wait_idle(page)
+
+    page.set_viewport_size({"width": 1280, "height": 720})
+    visit("")
+    stage, menu = page.locator(".dvz-stage"), page.get_by_role("combobox", name="Sampler")
+    before = stage.bounding_box()
+    start = page.locator(".dvz").evaluate("(e) => e.__diffviz.place(0, 3, 0)")
+    for title in ("DDPM (ancestral)", "Heun (ODE)", "DPM-Solver++ (2M)"):
+        menu.click()
+        page.get_by_role("option", name=title, exact=True).click()
+        expect(menu).to_have_value(title)
+        wait_idle(page)
+        assert stage.bounding_box() == before
+        now = page.locator(".dvz").evaluate("(e) => e.__diffviz.place(0, 3, 0)")
+        assert now == pytest.approx(start, abs=0.1), "the cloud is not rescaled"
+    for query in ("data=digits", "data=two_gaussians&schedule=ve"):
+        visit(query)
+        assert stage.bounding_box() == before

@@ -100,11 +100,9 @@ def test_every_view_can_be_chosen(page: Page, visit: Any, wait_idle: Idle) -> No
 
 
 def test_dragging_is_live_and_told_on_release_only(page: Page, visit: Any, wait_idle: Idle) -> None:
-    sent: list[object] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     visit(page)
     curve, strip = state(page)["lines"]["custom"]["columns"], pixels(page, 2)
-    quiet = len(sent)
+    quiet = page.traffic.sent
     x, y = knob(page, 2)
     page.mouse.move(x, y)
     page.mouse.down()
@@ -116,12 +114,12 @@ def test_dragging_is_live_and_told_on_release_only(page: Page, visit: Any, wait_
     assert held[2] != [0.5, 0.45]
     assert state(page)["lines"]["custom"]["columns"] != curve
     assert not np.array_equal(pixels(page, 2), strip)
-    assert len(sent) == quiet
+    assert page.traffic.sent == quiet
     assert "curve=" not in page.url
     page.mouse.up()
     page.wait_for_url("**curve=**")
     wait_idle(page)
-    assert len(sent) == quiet + 1
+    assert page.traffic.sent == quiet + 1
     assert points(page) == held
     drawn = state(page)["lines"]["custom"]
     assert_is_custom(drawn, held)

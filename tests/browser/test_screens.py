@@ -1,14 +1,21 @@
-"""The picture comes first on every page, and nothing changes its size (SCREEN.md)."""
+"""Every page as it is first seen: the picture comes first, and all of it can be read.
+
+By eye and by machine, in both themes: contrast, type size, axe's rules.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT
+from tests.browser.legibility import PAGES, PROBE, texts, unfold
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
@@ -16,11 +23,49 @@ import screens
 
 OWN = "forward?data=drawing&strokes=jJm_subymdk"  # data with a control of their own
 
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+
+# What Streamlit's own elements do: (rule, selector of the element); each is on every page.
+OF_STREAMLIT = (
+    ("list", "ul[data-testid=stSidebarNavItems]"),
+    ("listitem", "[data-testid=stSidebarNavItems] li"),
+)
+# Besides what is serious: headings in order, targets of 24 pixels, labels that are what is read.
+RULES = {"target-size": {"enabled": True}, "label-content-name-mismatch": {"enabled": True}}
+ALWAYS = ("heading-order",)
+
+FOUND = """([rules, always, own]) => axe.run(document, {resultTypes: ["violations"], rules}).then(
+  ({violations}) => violations
+    .filter(({id, impact}) => ["serious", "critical"].includes(impact) || always.includes(id))
+    .flatMap(({id, nodes}) => nodes.map(({target, html}) => ({id, target, html})))
+    .filter(({id, target}) => !own.some(([rule, selector]) =>
+      rule === id && typeof target[0] === "string" && target.length === 1 &&
+      document.querySelector(target[0])?.matches(selector)))
+    .map(({id, target, html}) => `${id}: ${target.flat().at(-1)} ${html.slice(0, 160)}`))"""
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The rules of axe-core; without them, skipped by hand and failed in CI."""
+    if not AXE.exists():
+        message = "no axe-core: npm ci --prefix tests/browser"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return AXE.read_text(encoding="utf-8")
+
+
+def test_no_page_is_left_out() -> None:
+    assert {name.partition("?")[0] for name in screens.PAGES} == set(PAGES)
+
 
 @pytest.mark.parametrize("name", [*screens.PAGES, OWN])
-def test_the_picture_comes_first(name: str, new_page: Any, app_url: str) -> None:
+def test_the_picture_comes_first_and_all_can_be_read(
+    name: str, new_page: Any, app_url: str, axe: str, wait_idle: Callable[..., None]
+) -> None:
     """Large enough, Play in sight, one row of controls above it at most, nothing cut off."""
-    page = new_page(width=1280, height=720)
+    page = new_page(width=1280, height=720, cold=True)
+    page.add_init_script(PROBE)
     page.goto(f"{app_url}/{screens.address_of(name)}")
     for size in ("1280x720", "390x844"):
         width, height = (int(part) for part in size.split("x"))
@@ -29,27 +74,44 @@ def test_the_picture_comes_first(name: str, new_page: Any, app_url: str) -> None
         found = screens.measure(page)
         assert found is not None
         assert screens.broken(found, size) == []
-
-
-def test_no_choice_changes_the_size_of_the_picture(page: Any, app_url: str, wait_idle: Any) -> None:
-    def visit(query: str) -> None:
-        page.goto(f"{app_url}/reverse?steps=6&step=2&{query}")
-        page.locator('.dvz[data-ready="true"]').wait_for()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    unfold(page)
+    page.evaluate(axe)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
         wait_idle(page)
+        read = texts(page)
+        assert len(read) > 40
+        assert [str(text) for text in read if text.faint] == [], theme
+        assert [str(text) for text in read if text.small] == []
+        assert [text.words for text in read if ":material/" in text.words] == []
+        assert page.evaluate(FOUND, [RULES, ALWAYS, OF_STREAMLIT]) == [], theme
 
-    page.set_viewport_size({"width": 1280, "height": 720})
-    visit("")
-    stage, menu = page.locator(".dvz-stage"), page.get_by_role("combobox", name="Sampler")
-    before = stage.bounding_box()
-    start = page.locator(".dvz").evaluate("(e) => e.__diffviz.place(0, 3, 0)")
-    for title in ("DDPM (ancestral)", "Heun (ODE)", "DPM-Solver++ (2M)"):
-        menu.click()
-        page.get_by_role("option", name=title, exact=True).click()
-        expect(menu).to_have_value(title)
-        wait_idle(page)
-        assert stage.bounding_box() == before
-        now = page.locator(".dvz").evaluate("(e) => e.__diffviz.place(0, 3, 0)")
-        assert now == pytest.approx(start, abs=0.1), "the cloud is not rescaled"
-    for query in ("data=digits", "data=two_gaussians&schedule=ve"):
-        visit(query)
-        assert stage.bounding_box() == before
+
+def test_a_finger_finds_its_targets(new_page: Any, app_url: str, wait_idle: Any) -> None:
+    page = new_page(width=390, height=844, has_touch=True, is_mobile=True)
+    page.goto(f"{app_url}/guidance")
+    wait_idle(page)
+    sizes = page.locator("[data-testid=stMain] :is(button[aria-label^='Help for'], [role=radio])")
+    assert sizes.count() > 8
+    boxes = [box for box in (each.bounding_box() for each in sizes.all()) if box is not None]
+    assert min(box["height"] for box in boxes) >= 44
+
+
+def test_focus_is_seen_and_the_app_s_menu_covers_nothing(
+    new_page: Any, app_url: str, wait_idle: Any
+) -> None:
+    page = new_page()
+    page.goto(f"{app_url}/guidance")
+    wait_idle(page)
+    page.locator("[data-testid=stSidebarNavLink]").first.focus()
+    page.keyboard.press("Tab")
+    link = page.locator("[data-testid=stSidebarNavLink]:focus")
+    expect(link).to_have_css("outline", "rgb(0, 107, 166) solid 2px")
+    unfold(page)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.locator("[data-testid=stMain]").evaluate("(e) => e.scrollTo(0, 300)")
+    page.wait_for_function(  # it scrolls away with the page and covers nothing there
+        "(e) => e.getBoundingClientRect().bottom < 0",
+        arg=page.locator("[data-testid=stMainMenuButton]").element_handle(),
+    )

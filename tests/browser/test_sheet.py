@@ -63,7 +63,8 @@ def region(page: Page) -> NDArray[np.bool_]:
 
 
 @pytest.fixture
-def settled(page: Page, serve: Callable[..., str], wait_idle: Callable[..., None]) -> Page:
+def settled(new_page: Any, serve: Callable[..., str], wait_idle: Callable[..., None]) -> Page:
+    page: Page = new_page(cold=True)  # the browser remembers a sheet by its name
     page.goto(serve(APP))
     expect(drawing(page)).to_be_visible()
     expect(painting(page)).to_be_visible()
@@ -211,7 +212,7 @@ def test_a_link_brings_both_back_and_the_page_may_wish(new_page: Any, serve: Any
     cross[14, 4:24] = cross[4:24, 14] = 255
     half = np.zeros((20, 20), dtype=bool)
     half[:, :7] = True
-    page = new_page()
+    page = new_page(cold=True)
     page.goto(f"{serve(APP)}/?picture={encode_picture(cross)}&region={encode_mask(half)}")
     said(page, "picture 39")
     said(page, "region 140 of (20, 20)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import streamlit as st
 
 from diffviz.data.points import from_drawing
@@ -9,6 +11,7 @@ from diffviz.ui.parts.pad import decode_points, draw_points, encode_points
 
 st.set_page_config(page_title="canvas", layout="wide")
 st.session_state.runs = st.session_state.get("runs", 0) + 1
+visit = st.session_state.setdefault("visit", uuid4().hex)  # the browser remembers sheets by key
 
 word = st.query_params.get("drawing", "")
 if st.button("Square"):
@@ -16,7 +19,9 @@ if st.button("Square"):
 shown = st.toggle("Shown", value=True)
 points = None
 if shown:
-    points = draw_points(key="sheet", points=decode_points(word) if word else None, height=300)
+    points = draw_points(
+        key=f"sheet-{visit}", points=decode_points(word) if word else None, height=300
+    )
 if points is not None:
     word = encode_points(points)
 if word:
