@@ -14,7 +14,6 @@ Errors that the browser sees are collected in ``page.errors``, messages to the s
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import re
@@ -43,7 +42,6 @@ from playwright.sync_api import (
     sync_playwright,
 )
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -347,11 +345,10 @@ def new_page(
     yield open_page
     for opened in pages:
         _forget(opened)
-        if opened.fresh is None or not opened.url.startswith(opened.fresh.partition("/fresh")[0]):
-            opened.close()
-        else:
-            _refresh(opened)
+        if _refresh(opened):
             tabs.append(opened)
+        else:
+            opened.close()
     profile.clear_cookies(name=re.compile("^(?!_streamlit_xsrf)"))  # which uploads need
     profile.clear_permissions()
     for closed in contexts:
@@ -411,7 +408,7 @@ def _goes_on(page: Any) -> DrivenPage:
             page.fresh = f"{origin}/fresh?fresh=1" if origin.startswith("http") else None
             return goto(url, **options)
         if page.locator(_FRESH).count() == 0:
-            _refresh(page)
+            assert _refresh(page), f"{page.url} does not forget"
         page.evaluate(_STEP, url)
         page.locator(_FRESH).wait_for(state="detached")
         return None
@@ -432,16 +429,23 @@ def _forget(page: Page) -> None:
     )
 
 
-def _refresh(page: DrivenPage) -> None:
-    """Make a tab's session forget all: again where the page that is left just says something."""
+def _refresh(page: DrivenPage) -> bool:
+    """Make a tab's session forget all, and say whether it did.
+
+    Asked again where it does not: what the page has just said may have come in between.
+    """
+    if page.is_closed() or not page.fresh or page.url.partition("/")[0] != "http:":
+        return False
     for patience in (5_000, 15_000, PATIENCE):
-        page.evaluate(_STEP, page.fresh)
-        with contextlib.suppress(PlaywrightTimeout):
+        try:
+            page.evaluate(_STEP, page.fresh)
             page.locator(_FRESH).wait_for(timeout=patience)
             page.locator(_RESTS).wait_for(timeout=patience)
             page.wait_for_function(_ALONE, timeout=patience)  # then what controls said is gone, too
-            return
-    raise AssertionError(f"{page.url} does not forget")
+        except PlaywrightError:
+            continue
+        return True
+    return False
 
 
 @pytest.fixture

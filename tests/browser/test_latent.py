@@ -15,6 +15,12 @@ MAP = '.atlas[data-ready="true"]'
 PLAYER = '.dvz[data-ready="true"]'
 
 
+@pytest.fixture
+def page(new_page: Any) -> Any:
+    """A new tab: the browser remembers what was chosen on a map."""
+    return new_page(cold=True)
+
+
 def visit(page: Any, url: str, ready: str, wait_idle: Any, **query: object) -> None:
     page.goto(f"{url}/latent?{urlencode(query)}")
     expect(page.locator(ready)).to_be_visible()
@@ -97,7 +103,7 @@ def test_a_pinned_code_is_a_link(
     assert pixels(page, "pinned") == kept
     assert pixels(page) != kept
 
-    other = new_page(width=1024, height=768, color_scheme="dark")
+    other = new_page(width=1024, height=768, color_scheme="dark", cold=True)
     other.goto(page.url)
     expect(other.locator(MAP)).to_be_visible()
     wait_idle(other)
@@ -113,7 +119,7 @@ def test_a_pinned_code_is_a_link(
 def test_layers_and_classes_are_chosen_in_the_browser(
     new_page: Any, app_url: str, serve: Any, wait_idle: Any, width: int, height: int, scheme: str
 ) -> None:
-    page = new_page(width=width, height=height, color_scheme=scheme)
+    page = new_page(width=width, height=height, color_scheme=scheme, cold=True)
     visit(page, app_url, MAP, wait_idle)
     box, picture = box_of(page), page.locator(".atlas-now canvas").bounding_box()
     assert picture is not None
@@ -168,7 +174,7 @@ def test_codes_flow_and_their_pictures_with_them(
 def test_both_priors_are_drawn_anew(
     new_page: Any, app_url: str, serve: Any, wait_idle: Any
 ) -> None:
-    page = new_page(width=1024, height=768, color_scheme="dark")
+    page = new_page(width=1024, height=768, color_scheme="dark", cold=True)
     rows = page.get_by_alt_text(re.compile("^Pictures: "))
     page.goto(f"{app_url}/latent?show=priors")
     expect(rows).to_have_count(2)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from diffviz.core.noising import walk
+from diffviz.core.noising import jump, walk
 from diffviz.core.schedules import SCHEDULES
 from diffviz.data.points import DATASETS
 from diffviz.measures.agreement import agreement
+from diffviz.measures.metrics import sliced_wasserstein
 
 TIMES = torch.linspace(0, 1, 9, dtype=torch.float64)
 
@@ -46,3 +47,17 @@ def test_the_same_seed_gives_the_same_answer() -> None:
     x_0 = DATASETS["two_gaussians"](200, 0)
     first, second = (agreement(SCHEDULES["cosine"](), x_0, TIMES, seeded(3)) for _ in range(2))
     assert torch.equal(first.distance, second.distance)
+
+
+def test_it_is_the_mean_over_three_pairs_by_hand() -> None:
+    schedule, x_0 = SCHEDULES["linear"](), DATASETS["moons"](1100, 0).double()
+    both = agreement(schedule, x_0, TIMES, seeded(5))
+    generator, three = seeded(5), x_0.expand(3, 1100, 2)
+    noise = torch.randn(three.shape, generator=generator, dtype=torch.float64)
+    walks = list(walk(schedule, three, TIMES, generator))
+    for k, t in enumerate(TIMES.tolist()):
+        jumps = jump(schedule, three, t, noise)
+        apart = [sliced_wasserstein(walks[k][i], jumps[i], 16).item() for i in range(3)]
+        chance = [sliced_wasserstein(jumps[i - 1], jumps[i], 16).item() for i in range(3)]
+        assert both.distance[k].item() == pytest.approx(sum(apart) / 3, rel=1e-12)
+        assert both.floor[k].item() == pytest.approx(sum(chance) / 3, rel=1e-12)
