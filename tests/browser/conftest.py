@@ -436,7 +436,7 @@ def _refresh(page: DrivenPage) -> bool:
     """
     if page.is_closed() or not page.fresh or page.url.partition("/")[0] != "http:":
         return False
-    for patience in (5_000, 15_000, PATIENCE):
+    for patience in (5_000, 15_000, 30_000):
         try:
             page.evaluate(_STEP, page.fresh)
             page.locator(_FRESH).wait_for(timeout=patience)

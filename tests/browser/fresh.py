@@ -15,6 +15,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.state import get_session_state
 from streamlit.web import cli
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -31,6 +32,8 @@ def forget() -> None:
         if isinstance(value, Job):
             value.stop()
     st.session_state.clear()
+    # What a control said last may still be on its way: it is no longer asked for.
+    get_session_state()._state._new_widget_state.widget_metadata.clear()
     with st.container(key="fresh"):
         st.text("fresh")
     st.stop()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import streamlit as st
+
 from diffviz.models import pretrained
 from diffviz.studies import refine
 
+st.set_page_config(layout="wide")
 HERE = Path(__file__).parent
 NOWHERE = HERE / "nothing-is-here"
 
