@@ -333,6 +333,7 @@ def new_page(
             page = _listened(profile.new_page())
         else:
             page = tabs.pop() if tabs else _goes_on(_listened(profile.new_page()))
+            page.bring_to_front()  # what lies behind is not drawn
         pages.append(page)
         page.errors, page.traffic = [], Traffic()
         page.set_viewport_size({"width": width, "height": height})
