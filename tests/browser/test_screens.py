@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT
+from tests.browser.journeys import becomes
 from tests.browser.legibility import PAGES, PROBE, texts, unfold
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -74,11 +75,15 @@ def test_the_picture_comes_first_and_all_can_be_read(
         found = screens.measure(page)
         assert found is not None
         assert screens.broken(found, size) == []
-    page.set_viewport_size({"width": 1440, "height": 900})
-    unfold(page)
     page.evaluate(axe)
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
+        page.set_viewport_size({"width": 1440, "height": 900})
+        if theme == "dark":  # what the server has coloured follows, too
+            sent = page.traffic.sent
+            page.emulate_media(color_scheme=theme)
+            becomes(lambda: page.traffic.sent > sent)  # noqa: B023
+        wait_idle(page)
+        unfold(page)
         wait_idle(page)
         read = texts(page)
         assert len(read) > 40

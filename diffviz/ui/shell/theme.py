@@ -177,7 +177,9 @@ _STYLE = (
 
 # What the reader has not touched makes no entry of its own in the browser's history: the address
 # that a page completes by itself takes the place of the one it was opened by.
-_HISTORY = (Path(__file__).parent / "history.js").read_text(encoding="utf-8")
+_SCRIPTS = "\n".join(
+    (Path(__file__).parent / name).read_text("utf-8") for name in ("history.js", "scheme.js")
+)
 
 # A cloud of dots that gathers into a line, and the name beside it.
 _DOTS = (
@@ -244,7 +246,7 @@ def header(title: str, sentence: str, kind: Badge | None = None) -> DeltaGenerat
     """
     links.begin()
     st.html(f"<style>{_STYLE}</style>")
-    st.html(f"<script>{_HISTORY}</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>{_SCRIPTS}</script>", unsafe_allow_javascript=True)
     with st.container(
         key="page_header", horizontal=True, vertical_alignment="center", gap="medium"
     ):
