@@ -176,7 +176,8 @@ _STYLE = (
 )
 
 # What the reader has not touched makes no entry of its own in the browser's history: the address
-# that a page completes by itself takes the place of the one it was opened by.
+# that a page completes by itself takes the place of the one it was opened by.  And what the server
+# has coloured follows the theme.
 _SCRIPTS = "\n".join(
     (Path(__file__).parent / name).read_text("utf-8") for name in ("history.js", "scheme.js")
 )
