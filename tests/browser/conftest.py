@@ -45,7 +45,7 @@ from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PATIENCE = 120_000  # milliseconds that anything is waited for: a machine that tests may be slow
+PATIENCE = 180_000  # milliseconds that anything is waited for: a machine that tests may be slow
 expect.set_options(timeout=PATIENCE)
 
 CHROMIUM_FLAGS = [
@@ -333,7 +333,7 @@ def new_page(
             page = _listened(profile.new_page())
         else:
             page = tabs.pop() if tabs else _goes_on(_listened(profile.new_page()))
-            page.bring_to_front()  # what lies behind is not drawn
+        page.bring_to_front()  # what lies behind is not drawn
         pages.append(page)
         page.errors, page.traffic = [], Traffic()
         page.set_viewport_size({"width": width, "height": height})

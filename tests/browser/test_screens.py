@@ -81,7 +81,7 @@ def test_the_picture_comes_first_and_all_can_be_read(
         if theme == "dark":  # what the server has coloured follows, too
             sent = page.traffic.sent
             page.emulate_media(color_scheme=theme)
-            becomes(lambda: page.traffic.sent > sent)  # noqa: B023
+            becomes(lambda: page.wait_for_timeout(50) or page.traffic.sent > sent)  # noqa: B023
         wait_idle(page)
         unfold(page)
         wait_idle(page)
