@@ -120,5 +120,4 @@ def test_what_was_not_measured_or_is_not_here_is_said(
     page.get_by_test_id("stButtonGroup").get_by_text("GAN samples").click()
     expect(page.get_by_text(re.compile(r"python -m diffviz train gans mnist"))).to_be_visible()
     wait_idle(page)
-    assert page.errors == []
-    assert "Traceback" not in serve.log(script)
+    fine(page, serve.log(script))
