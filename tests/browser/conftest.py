@@ -387,7 +387,7 @@ _PLACES = (
 _FRESH = ".st-key-fresh"
 _ALONE = f"""() => {{
   const last = document.querySelector("[data-testid=stMain] [data-testid=stVerticalBlock]");
-  return last?.lastElementChild?.querySelector("{_FRESH}") !== null;
+  return Boolean(last?.lastElementChild?.matches(":has({_FRESH}), {_FRESH}"));
 }}"""
 _RESTS = (
     '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -461,8 +461,8 @@ def wait_idle() -> Callable[..., None]:
     return _wait_idle
 
 
-def _wait_idle(page: DrivenPage, timeout: float = PATIENCE, quiet: float = 500) -> None:
-    end = time.monotonic() + timeout / 1000
+def _wait_idle(page: DrivenPage, quiet: float = 500) -> None:
+    end = time.monotonic() + PATIENCE / 1000
     resting_since, places = math.inf, ""
     while time.monotonic() < end:
         before = places
@@ -476,4 +476,4 @@ def _wait_idle(page: DrivenPage, timeout: float = PATIENCE, quiet: float = 500) 
         if now - max(resting_since, page.traffic.quiet_since(now)) >= quiet / 1000:
             return
         page.wait_for_timeout(40)
-    raise AssertionError(f"the page was still busy after {timeout:.0f} ms")
+    raise AssertionError(f"the page was still busy after {PATIENCE} ms")

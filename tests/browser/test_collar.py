@@ -82,6 +82,7 @@ def test_a_given_dog_gets_a_collar_and_loses_it(
     expect(main.get_by_text("The collar is put on")).to_be_visible()
     expect(main.locator(".dv-trip figure")).to_have_count(5)
     wait_idle(page)
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
     before = main.get_by_alt_text("given", exact=True).get_attribute("src")
 
     main.get_by_text("It wears a collar", exact=True).click()

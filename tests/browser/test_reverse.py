@@ -121,6 +121,9 @@ def test_keys_step_and_a_copied_address_shows_the_same_picture(
     until(page, "p.frame === 6")
     expect(page).to_have_url(re.compile(r"[?&]step=6\b"))
     wait_idle(page)
+    box = page.locator(".dvz").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] <= 900, "the formula of the step is in sight"
     other = new_page()
     other.goto(page.url)
     ready(other)

@@ -22,7 +22,10 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import screens
 
-OWN = "forward?data=drawing&strokes=jJm_subymdk"  # data with a control of their own
+LOOKS = (
+    "forward?data=drawing&strokes=jJm_subymdk",  # data with a control of their own
+    "collar?dogs=given",  # a dog that is set, rather than drawn
+)
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -60,7 +63,7 @@ def test_no_page_is_left_out() -> None:
     assert {name.partition("?")[0] for name in screens.PAGES} == set(PAGES)
 
 
-@pytest.mark.parametrize("name", [*screens.PAGES, OWN])
+@pytest.mark.parametrize("name", [*screens.PAGES, *LOOKS])
 def test_the_picture_comes_first_and_all_can_be_read(
     name: str, new_page: Any, app_url: str, axe: str, wait_idle: Callable[..., None]
 ) -> None:
@@ -68,7 +71,7 @@ def test_the_picture_comes_first_and_all_can_be_read(
     page = new_page(width=1280, height=720, cold=True)
     page.add_init_script(PROBE)
     page.goto(f"{app_url}/{screens.address_of(name)}")
-    for size in ("1280x720", "390x844"):
+    for size in ("1280x720", "1024x768", "390x844", "1440x900"):
         width, height = (int(part) for part in size.split("x"))
         page.set_viewport_size({"width": width, "height": height})
         screens.settle(page)
@@ -77,12 +80,12 @@ def test_the_picture_comes_first_and_all_can_be_read(
         assert screens.broken(found, size) == []
     page.evaluate(axe)
     for theme in ("light", "dark"):
-        page.set_viewport_size({"width": 1440, "height": 900})
         if theme == "dark":  # what the server has coloured follows, too
             sent = page.traffic.sent
             page.emulate_media(color_scheme=theme)
             becomes(lambda: page.wait_for_timeout(50) or page.traffic.sent > sent)  # noqa: B023
         wait_idle(page)
+        page.set_viewport_size({"width": 1440, "height": 900})
         unfold(page)
         wait_idle(page)
         read = texts(page)

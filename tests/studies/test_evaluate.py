@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from diffviz.core.denoisers import Network
 from diffviz.core.schedules import EDM
@@ -30,6 +29,7 @@ from diffviz.studies.evaluate import (
     measure,
     table,
 )
+from tests.studies.squares import squares
 
 QUICK = DrawConfig(steps=3, seed=4)
 CLASSES = 10
@@ -57,16 +57,6 @@ def judge() -> Classifier:
     found = Classifier().eval().requires_grad_(False)
     torch.random.set_rng_state(state)
     return found
-
-
-def squares(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """White squares of ten sizes on black, somewhere."""
-    labels = even_labels(count, CLASSES)
-    corner = torch.randint(0, 10, (count, 2), generator=torch.Generator().manual_seed(seed))
-    pictures = -torch.ones(count, 1, 28, 28)
-    for picture, label, (x, y) in zip(pictures, labels.tolist(), corner.tolist(), strict=True):
-        picture[0, y : y + label + 6, x : x + label + 6] = 1
-    return pictures, labels
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from diffviz.networks.classifier import Classifier
 from diffviz.networks.gan import GANConfig
 from diffviz.networks.vae import VAEConfig
 from diffviz.studies import refine
-from diffviz.studies.evaluate import Reference, even_labels
+from diffviz.studies.evaluate import Reference
 from diffviz.studies.refine import (
     KINDS,
     LEVELS,
@@ -42,6 +42,7 @@ from diffviz.studies.refine import (
     source_pictures,
     stored,
 )
+from tests.studies.squares import squares
 
 STD = 0.5
 
@@ -69,16 +70,6 @@ class Shrunk(nn.Module):
     def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
         lighter = 0.0 if label is None else 0.02 * label.reshape(-1, 1, 1, 1)
         return (0.9 * x / (1 + x.square()).sqrt() + lighter).clamp(-1, 1)
-
-
-def squares(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """White squares of ten sizes on black, somewhere."""
-    labels = even_labels(count, 10)
-    corner = torch.randint(0, 10, (count, 2), generator=torch.Generator().manual_seed(seed))
-    pictures = -torch.ones(count, 1, 28, 28)
-    for picture, label, (x, y) in zip(pictures, labels.tolist(), corner.tolist(), strict=True):
-        picture[0, y : y + label + 6, x : x + label + 6] = 1
-    return pictures, labels
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ from diffviz.ui.stage.picture_run import GenerateRun
 
 KINDS: dict[Kind, str] = {
     "redraw": "Redraw",
-    "inpaint": "Paint out and fill in",
+    "inpaint": "Fill in",
     "restore": "Restore",
 }
 SOURCES = {"drawn": "Draw", "network": "Network", "real": "Real", "upload": "Upload"}
@@ -63,7 +63,7 @@ def choose_class(name: str) -> tuple[int, ...]:
     words = ["", *(str(k) for k in range(len(classes)))]
     parameter = replace(links.choice("class", "", words), of=f"edit-{name}")
     titles = {word: classes[int(word)] if word else "left open" for word in words}
-    chosen = widgets.menu("Class (what it shall become)", parameter, titles, width=200)
+    chosen = widgets.menu("Class (what it shall become)", parameter, titles, width=180)
     return (int(chosen),) if chosen else ()
 
 
