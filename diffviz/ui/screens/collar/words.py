@@ -98,10 +98,9 @@ def rows_html(made: Collars, colors: Palette, side: int = 56) -> str:
 
 
 def _legend(colors: Palette, darker: str = "darker by 1", brighter: str = "brighter by 1") -> str:
+    ramp = f"linear-gradient(90deg,{','.join(colors.diverging)})"
     return (
-        '<div style="display:flex;align-items:center;justify-content:center;gap:0.5rem;'
-        f'width:fit-content;font-size:0.94rem">{darker}<span style="width:4rem;height:0.7rem;'
-        f'background:linear-gradient(90deg,{",".join(colors.diverging)})"></span>{brighter}</div>'
+        f'<div class="dv-scale">{darker}<span style="background:{ramp}"></span>{brighter}</div>'
     )
 
 

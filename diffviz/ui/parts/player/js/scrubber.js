@@ -199,19 +199,22 @@ export class Scrubber {
   drawOwnAxis(g, { label, limits, log, floor, floor_label: floorLabel }, palette) {
     const [low, high] = limits;
     const decades = [1, 2, 5].flatMap((m) => [-4, -3, -2, -1, 0, 1, 2].map((p) => m * 10 ** p));
-    const inside = decades.filter((v) => v > low * 1.05 && v < high * 0.98);
-    const marks = log ? (inside.length > 3 ? inside.filter((v) => `${v}`.includes("1")) : inside) : niceTicks(low, high, 2);
+    const inside = decades.filter((v) => v > low * 1.05 && v < high * 0.98).sort((a, b) => a - b);
+    const height = (value) => this.y(log ? Math.log10(value) : value);
+    const all = log ? (inside.length > 3 ? inside.filter((v) => `${v}`.includes("1")) : inside) : niceTicks(low, high, 2);
+    const apart = all.length > 1 ? (height(all[0]) - height(all[all.length - 1])) / (all.length - 1) : SMALL_TYPE;
+    const marks = all.filter((_, k) => k % Math.ceil(SMALL_TYPE / apart) === 0);
     g.font = `${SMALL_TYPE}px ${palette.font}`;
     align(g, "right", "middle");
     for (const value of marks) {
-      const y = Math.round(this.y(log ? Math.log10(value) : value)) + 0.5;
+      const y = Math.round(height(value)) + 0.5;
       strokeSegment(g, this.x(0), y, this.x(1), y, css(palette.rgb.text, 0.1));
       write(g, compact(value, 1), this.x(1) - 3, y - 6, palette.css.muted);
     }
     g.textBaseline = "top";
     write(g, label, this.x(1) - 34, 0, palette.css.muted);
     if (floor === null) return;
-    const y = this.y(log ? Math.log10(floor) : floor);
+    const y = height(floor);
     strokeSegment(g, this.x(0), y, this.x(1), y, palette.css.exact, 1.5, [5, 4]);
     const below = y < this.height - TRACK_PAD.bottom - 15;
     align(g, "right", below ? "top" : "bottom");
