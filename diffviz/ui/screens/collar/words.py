@@ -99,9 +99,7 @@ def rows_html(made: Collars, colors: Palette, side: int = 56) -> str:
 
 def _legend(colors: Palette, darker: str = "darker by 1", brighter: str = "brighter by 1") -> str:
     ramp = f"linear-gradient(90deg,{','.join(colors.diverging)})"
-    return (
-        f'<div class="dv-scale">{darker}<span style="background:{ramp}"></span>{brighter}</div>'
-    )
+    return f'<div class="dv-scale">{darker}<span style="background:{ramp}"></span>{brighter}</div>'
 
 
 # A given dog ------------------------------------------------------------------------------------
