@@ -65,15 +65,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def streamlit(script: Path) -> Iterator[str]:
-    """Serve a Streamlit script until the block ends; yields its address."""
+def streamlit(script: Path, **settings: str) -> Iterator[str]:
+    """Serve a Streamlit script until the block ends; yields its address.
+
+    Args:
+        script: what is served.
+        settings: options of Streamlit instead of the app's own, with ``_`` for the dot.
+    """
     port = free_port()
     options = {
         "server.headless": "true",
         "server.port": str(port),
         "server.address": "127.0.0.1",
-        "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
+        **{name.replace("_", "."): value for name, value in settings.items()},
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", value)]
     command = [sys.executable, "-m", "streamlit", "run", str(script), *flags]

@@ -193,7 +193,6 @@ class Servers:
             "server.headless": "true",
             "server.port": str(port),
             "server.address": "127.0.0.1",
-            "server.fileWatcherType": "none",
             "browser.gatherUsageStats": "false",
         }
         for name, value in options.items():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +152,14 @@ def test_room_is_limited(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     held[0].work.gate.release()
     soon(lambda: all(job.ended for job in held))
     soon(lambda: pool.start(Steps(), "Now", "a").status is not Status.FAILED)
+
+
+def test_nothing_of_streamlit_s_holds_the_jobs_up() -> None:
+    """Its watch on files and its collection after every run take most of two trainings' time.
+
+    ``benchmarks/jobs.py`` measures how much.
+    """
+    config = Path(__file__).resolve().parents[3] / ".streamlit" / "config.toml"
+    settings = tomllib.loads(config.read_text("utf-8"))
+    assert settings["runner"]["postScriptGC"] is False
+    assert settings["server"]["fileWatcherType"] == "none"
