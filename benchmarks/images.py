@@ -38,8 +38,8 @@ from diffviz.core.run import Plan, simulate
 from diffviz.core.samplers import DDPM, SAMPLERS
 from diffviz.models.checkpoints import CheckpointError
 from diffviz.models.pretrained import image_model
+from diffviz.scenes.sharing import CORES, Shared
 from diffviz.studies.evaluate import DEFAULT, even_labels
-from diffviz.ui.shell.sharing import CORES, Shared
 
 PICTURES, RUNS = 16, 5
 LIMIT_SECONDS, LIMIT_RATIO = 1.5, 1.0

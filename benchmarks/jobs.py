@@ -28,9 +28,9 @@ sys.path.insert(0, str(ROOT))
 
 from diffviz.networks.mlp import NetworkConfig
 from diffviz.networks.training import TrainConfig
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.screens.training.run import TrainingConfig, TrainingRun
-from diffviz.ui.shell.waiting import work_alone
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.sharing import work_alone
+from diffviz.scenes.training import TrainingConfig, TrainingRun
 
 TABS, STEPS, POINTS, WIDTH, DEPTH = 2, 20_000, 500, 64, 2
 WARM = 200  # steps before the clock starts

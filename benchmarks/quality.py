@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from diffviz.core.samplers import SAMPLERS
 from diffviz.data.points import INFO
 from diffviz.measures.quality import Row
+from diffviz.scenes.configs import SCHEDULE_TEXT, SPACING_TEXT
 from diffviz.studies.command import Command
 from diffviz.studies.sweeps import SHOWN, add_options, sweep
-from diffviz.ui.choices.configs import SCHEDULE_TEXT, SPACING_TEXT
 from diffviz.ui.screens.arena.chart import sampler_colors, spread
 from diffviz.ui.shell.theme import LIGHT
 

@@ -41,9 +41,9 @@ from diffviz.core.denoisers import Denoiser, Exact
 from diffviz.core.distributions import Empirical
 from diffviz.core.run import simulate
 from diffviz.core.schedules import Schedule
-from diffviz.ui.choices.configs import SamplerConfig
-from diffviz.ui.shell.waiting import work_alone
-from diffviz.ui.stage.point_run import RunConfig, shown
+from diffviz.scenes.configs import SamplerConfig
+from diffviz.scenes.point_run import RunConfig, shown
+from diffviz.scenes.sharing import work_alone
 
 SETTLE_MS = 1500  # for what a browser still does after a page was loaded
 VIEW = {"width": 1440, "height": 900}

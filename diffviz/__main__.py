@@ -25,7 +25,7 @@ VERBS = {
     "refine": ("diffviz.studies.refine", "what refining does to other models' samples"),
     "bound": ("diffviz.studies.bound", "the variational bound of the models of pictures"),
     "collars": ("diffviz.studies.collar_rates", "whether dogs have the collar that was asked for"),
-    "why": ("diffviz.ui.screens.why.run", "where exact and learned runs end (needs the app)"),
+    "why": ("diffviz.scenes.why", "where exact and learned runs end (needs the app)"),
 }
 """Each verb's module, whose ``main`` reads the rest of the line, and what it does."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diffviz.scenes.arena import RaceConfig, measured, race
+from diffviz.scenes.configs import DataConfig
 from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import DataConfig
 from diffviz.ui.screens.arena import controls as arena_controls
 from diffviz.ui.screens.arena import words as arena_words
 from diffviz.ui.screens.arena.panel import show_chart
-from diffviz.ui.screens.arena.run import RaceConfig, measured, race
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.place import placed

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diffviz.scenes.bound import climb, growth, split
+from diffviz.scenes.picture_sets import PICTURE_SETS
 from diffviz.studies.bill import measured
 from diffviz.ui.choices import controls
-from diffviz.ui.choices.picture_sets import PICTURE_SETS
 from diffviz.ui.screens.bound import controls as bound_controls
 from diffviz.ui.screens.bound import words as bound_words
 from diffviz.ui.screens.bound.figures import growth_chart, terms_chart
-from diffviz.ui.screens.bound.run import climb, growth, split
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls

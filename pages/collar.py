@@ -6,11 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from diffviz.studies.collar_rates import kept_figures
-from diffviz.ui.choices import controls
-from diffviz.ui.screens.collar import controls as collar_controls
-from diffviz.ui.screens.collar import words as collar_words
-from diffviz.ui.screens.collar.run import (
+from diffviz.scenes.collar import (
     CollarRun,
     GivenRun,
     affordable,
@@ -18,6 +14,10 @@ from diffviz.ui.screens.collar.run import (
     changed,
     collars,
 )
+from diffviz.studies.collar_rates import kept_figures
+from diffviz.ui.choices import controls
+from diffviz.ui.screens.collar import controls as collar_controls
+from diffviz.ui.screens.collar import words as collar_words
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls

@@ -7,14 +7,14 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from diffviz.scenes.edit_run import Edited, EditRun, Kind, edited, levels_of
+from diffviz.scenes.picture_run import GenerateRun
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.edit import controls as edit_controls
 from diffviz.ui.screens.edit import words as edit_words
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
-from diffviz.ui.stage.edit_run import Edited, EditRun, Kind, edited, levels_of
-from diffviz.ui.stage.picture_run import GenerateRun
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.preview import Preview
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diffviz.scenes import forward as forward_run
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.forward import gauge
-from diffviz.ui.screens.forward import run as forward_run
 from diffviz.ui.shell import links, skeleton, theme, widgets
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.export_menu import export_menu

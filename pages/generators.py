@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.models.checkpoints import CheckpointError
+from diffviz.scenes.generators import Trio, present, together
+from diffviz.scenes.generators_trained import about_training, replay
 from diffviz.ui.choices import controls
 from diffviz.ui.parts.player import player
 from diffviz.ui.screens.generators import controls as generators_controls
-from diffviz.ui.screens.generators.history import about_training, replay
-from diffviz.ui.screens.generators.run import Trio, present, together
 from diffviz.ui.screens.generators.words import about, verdict_badge, verdicts
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for

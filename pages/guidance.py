@@ -7,12 +7,8 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.screens.guidance import controls as guidance_controls
-from diffviz.ui.screens.guidance import words as guidance_words
-from diffviz.ui.screens.guidance.figures import distance_chart, share_chart, two_densities
-from diffviz.ui.screens.guidance.run import (
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.guidance import (
     OFFERED,
     SCALES,
     Measures,
@@ -21,6 +17,10 @@ from diffviz.ui.screens.guidance.run import (
     measured,
     shown,
 )
+from diffviz.ui.choices import controls
+from diffviz.ui.screens.guidance import controls as guidance_controls
+from diffviz.ui.screens.guidance import words as guidance_words
+from diffviz.ui.screens.guidance.figures import distance_chart, share_chart, two_densities
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.place import placed

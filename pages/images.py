@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from diffviz.scenes.picture_run import GenerateRun, pictures
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.images import back as generate_back
 from diffviz.ui.screens.images import more as generate_more
@@ -13,7 +14,6 @@ from diffviz.ui.screens.images.words import about_classes, about_run
 from diffviz.ui.shell import links, skeleton, theme, widgets
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
-from diffviz.ui.stage.picture_run import GenerateRun, pictures
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.preview import Preview
 

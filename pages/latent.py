@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diffviz.scenes.latent import LatentRun, flowing, map_of, priors, trouble
 from diffviz.studies.bill import measured
 from diffviz.studies.latents import Figures, read_figures
 from diffviz.ui.choices import controls
 from diffviz.ui.parts.atlas import atlas
 from diffviz.ui.screens.latent import controls as latent_controls
 from diffviz.ui.screens.latent import words as latent_words
-from diffviz.ui.screens.latent.run import LatentRun, flowing, map_of, priors, trouble
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diffviz.scenes.refine import RefineRun, shown, strip
 from diffviz.studies.refine import Kind, Stored, stored
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.refine import controls as refine_controls
 from diffviz.ui.screens.refine import words as refine_words
 from diffviz.ui.screens.refine.figures import FIGURES
-from diffviz.ui.screens.refine.run import RefineRun, shown, strip
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls

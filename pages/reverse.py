@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.point_run import RunConfig, Shown, affordable, ends, shown
 from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import DataConfig
 from diffviz.ui.screens.reverse import controls as reverse_controls
 from diffviz.ui.screens.reverse import words as reverse_words
 from diffviz.ui.screens.reverse.controls import Acting
@@ -15,7 +16,6 @@ from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.export_menu import export_menu
 from diffviz.ui.stage.place import placed
-from diffviz.ui.stage.point_run import RunConfig, Shown, affordable, ends, shown
 
 badge = skeleton.begin("reverse")
 

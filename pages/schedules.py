@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.core.schedules import DiscreteVP
-from diffviz.ui.choices import scheduler_files
-from diffviz.ui.choices.configs import CURVE
+from diffviz.ui.choices import controls, scheduler_files
 from diffviz.ui.parts import curve_figures
 from diffviz.ui.parts.curve import Strip, curve
 from diffviz.ui.screens.schedules import grey, overlay, strip
@@ -39,7 +38,7 @@ with left:
             curve_figures.axis_of(view, lines, axis_kind),
             lines,
             key="schedules_curve",
-            points=links.value(CURVE) if "custom" in names else None,
+            points=links.value(controls.CURVE) if "custom" in names else None,
             stops=stops,
             strip=Strip(image, strip.noise_for(image), schedules) if image is not None else None,
             on_points=overlay.moved,

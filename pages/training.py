@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui.choices import controls, models
-from diffviz.ui.choices.configs import DataConfig
+from diffviz.scenes import models
+from diffviz.scenes.configs import DataConfig
+from diffviz.ui.choices import controls
 from diffviz.ui.screens.training import controls as training_controls
 from diffviz.ui.screens.training import job as training_job
 from diffviz.ui.screens.training import memorise

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from diffviz.scenes.picture_run import GenerateRun
+from diffviz.scenes.why import Acting, compared, kept_figures
 from diffviz.ui.choices import controls
-from diffviz.ui.screens.why.run import Acting, compared, kept_figures
 from diffviz.ui.screens.why.words import about, about_kept, no_pictures, pairs_html
 from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
-from diffviz.ui.stage.picture_run import GenerateRun
 from diffviz.ui.stage.place import placed
 
 skeleton.begin("why")

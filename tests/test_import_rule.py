@@ -42,12 +42,12 @@ def against_the_rule(module: str, other: str) -> bool:
 def test_the_rule_itself() -> None:
     assert len(MODULES) > 150
     assert against_the_rule("diffviz.core.grids", "diffviz.data.points")
-    assert against_the_rule("diffviz.ui.shell.links", "diffviz.ui.choices.configs")
-    assert against_the_rule("diffviz.ui.screens.arena.run", "diffviz.ui.screens.reverse.words")
-    assert against_the_rule("diffviz.ui.stage.scene", "diffviz.ui.screens.arena.run")
+    assert against_the_rule("diffviz.scenes.configs", "diffviz.ui.shell.links")
+    assert against_the_rule("diffviz.ui.screens.arena.chart", "diffviz.ui.screens.reverse.words")
+    assert against_the_rule("diffviz.ui.stage.place", "diffviz.ui.screens.arena.chart")
     assert against_the_rule("diffviz.ui.shell.theme", "pages.home")
     assert not against_the_rule("diffviz.data.points", "diffviz.core.grids")
-    assert not against_the_rule("diffviz.ui.screens.arena.run", "diffviz.ui.screens.arena.words")
+    assert not against_the_rule("diffviz.ui.screens.arena.chart", "diffviz.ui.screens.arena.words")
 
 
 def test_every_module_lies_in_a_folder_of_the_design() -> None:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from playwright.sync_api import Page, expect
 
-from diffviz.ui.parts.pad import decode_points, encode_points
+from diffviz.exchange.drawings import decode_points, encode_points
 
 APP = "tests/browser/apps/canvas_app.py"
 

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from diffviz.core.schedules import SCHEDULES
-from diffviz.ui.choices.configs import SCHEDULE_TEXT
+from diffviz.scenes.configs import SCHEDULE_TEXT
 from tests.browser.journeys import becomes, fine, player, until
 
 Open = Callable[..., Any]

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Locator, Page, expect
 
-from diffviz.ui.parts.player import decode
+from diffviz.scenes.buffer import decode
 
 SCRIPT = "tests/browser/apps/panels_app.py"
 APP = runpy.run_path(str(Path(__file__).parent / "apps" / "panels_app.py"))

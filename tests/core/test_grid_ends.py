@@ -18,7 +18,7 @@ from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
 from diffviz.core.trajectory import Diverged, Trajectory
 from diffviz.data.points import DATASETS
-from diffviz.ui.choices.configs import SCHEDULE_KNOBS
+from diffviz.scenes.configs import SCHEDULE_KNOBS
 
 LENGTHS = (2, 3, 10, 100, 1000)
 COUNTS = (1, 2, 3, 8, 50, 1000)

@@ -11,11 +11,11 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.core.samplers import SAMPLERS
 from diffviz.measures.quality import SweepConfig
-from diffviz.ui.choices.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.formula import steps_between
+from diffviz.scenes.point_run import RunConfig, shown
 from diffviz.ui.screens.arena.chart import sampler_colors
 from diffviz.ui.shell.theme import LIGHT
-from diffviz.ui.stage.formula import steps_between
-from diffviz.ui.stage.point_run import RunConfig, shown
 from tests.newcomer import ThreeSteps
 
 ROOT = Path(__file__).parents[2]

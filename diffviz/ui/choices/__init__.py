@@ -1,1 +1,1 @@
-"""What a reader can choose: frozen configs, and the controls that ask for them."""
+"""What a reader can choose: the controls that ask for the configs of a scene."""

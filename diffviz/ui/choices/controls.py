@@ -4,7 +4,7 @@ Every value follows the address (see ``links.py``), so a copied address sets all
 cannot be had is said under the control and the last good choice stays in force, so a page can use
 what it gets without checking.
 
-The configs and the words of the menus are in ``configs.py``.
+The configs and the words of the menus are in ``scenes.configs``.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.data.pictures import IMAGE_INFO
 from diffviz.data.points import DEFAULT_TEXT, INFO, MAX_TEXT
+from diffviz.exchange.drawings import decode_points, encode_points
 from diffviz.exchange.uploads import decode_image
-from diffviz.ui.choices import scheduler_files, uploader
-from diffviz.ui.choices.configs import (
-    CURVE,
+from diffviz.scenes.configs import (
+    DEFAULT_CURVE,
     FILE_TEXT,
     KINDS,
     LOADED,
@@ -44,13 +44,16 @@ from diffviz.ui.choices.configs import (
     SamplerConfig,
     ScheduleConfig,
     kind_of,
+    parse_curve,
+    show_curve,
     steps_on,
     takes_variable,
     text_of,
 )
+from diffviz.ui.choices import scheduler_files, uploader
 from diffviz.ui.choices.tables import choose_table
 from diffviz.ui.choices.thumbnails import thumbnail
-from diffviz.ui.parts.pad import decode_points, draw_points, encode_points
+from diffviz.ui.parts.pad import draw_points
 from diffviz.ui.shell import links, widgets
 
 MAX_SEED = 2**31 - 1
@@ -62,6 +65,19 @@ _EVEN = "trailing"  # a spacing that any schedule has
 _T_STOPS = (2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)
 _STEP_STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100, 150, 200, 300, 500)
 _POINT_STOPS = (100, 250, 500, 1000, 2000, 5000, 10_000, 20_000)
+
+
+def _curve_word(word: str) -> CurvePoints:
+    try:
+        return parse_curve(word)
+    except ValueError as error:
+        raise links.Refused(f"cannot be used ({error})") from None
+
+
+CURVE: links.Parameter[CurvePoints] = links.Parameter(
+    "curve", DEFAULT_CURVE, _curve_word, show_curve
+)
+"""The control points of the custom schedule in the address."""
 
 
 # Layout -----------------------------------------------------------------------------------------

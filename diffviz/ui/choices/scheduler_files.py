@@ -16,8 +16,8 @@ from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import Schedule
 from diffviz.exchange.export import curves_to_csv, curves_to_json
 from diffviz.exchange.scheduler_config import ConfigError, LoadedConfig, load_config
+from diffviz.scenes.configs import LOADED, ScheduleConfig
 from diffviz.ui.choices import uploader
-from diffviz.ui.choices.configs import LOADED, ScheduleConfig
 from diffviz.ui.shell import links, theme, widgets
 
 _LONGEST_LINK = 800

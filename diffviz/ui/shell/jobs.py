@@ -33,7 +33,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from diffviz.ui.shell.waiting import work_alone
+from diffviz.scenes.sharing import work_alone
 
 MAX_SECONDS = 900.0  # of work, pauses left out
 MAX_WAITING = 40  # jobs that may wait for their turn, of all sessions together

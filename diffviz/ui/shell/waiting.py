@@ -16,30 +16,18 @@ from threading import Event
 from typing import TypeVar
 
 import streamlit as st
-import torch
 from streamlit.delta_generator import DeltaGenerator
 
-from diffviz.core.run import Watch, ignore
+from diffviz.core.run import Watch
 from diffviz.core.trajectory import Diverged
+from diffviz.scenes.sharing import work_alone
 from diffviz.ui.shell import links
-
-__all__ = ["Stopped", "Watch", "ignore", "wait_for", "work_alone"]
 
 R = TypeVar("R")
 
 WORKERS = 3
 PATIENCE = 0.4  # seconds before a bar is shown
 BEAT = 0.12  # seconds between two looks at it
-
-
-def work_alone() -> None:
-    """Set up a thread of a pool for torch: one thread for each piece of work, no denormal numbers.
-
-    Torch's own threads wait for each other at every operation, which costs more than it saves as
-    soon as others use the same cores; weights that underflow would slow down every product.
-    """
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
 
 
 _POOL = ThreadPoolExecutor(WORKERS, "diffviz-run", initializer=work_alone)

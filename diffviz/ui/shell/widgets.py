@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
+from diffviz.scenes.text import Titled
 from diffviz.ui.shell import links
-from diffviz.ui.shell.text import Titled
 
 T = TypeVar("T")
 N = TypeVar("N", bound=float)

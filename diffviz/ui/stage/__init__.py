@@ -1,1 +1,1 @@
-"""From a run to what the player shows."""
+"""A scene on its page: the player with its place kept, its preview, its menu of exports."""

@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from diffviz.exchange.export import images_to_gif, points_to_gif, samples_to_csv, trajectory_to_npz
-from diffviz.ui.parts.player import decode
-from diffviz.ui.parts.player.format import read_header
+from diffviz.scenes.buffer import decode
+from diffviz.scenes.buffer.format import read_header
+from diffviz.scenes.point_run import RunConfig, made
+from diffviz.scenes.script import can_be_written, python_script
 from diffviz.ui.parts.player.standalone import standalone
 from diffviz.ui.shell import theme
-from diffviz.ui.stage.point_run import RunConfig, made
-from diffviz.ui.stage.script import can_be_written, python_script
 
 _WEB = "One file that plays and scrubs in any browser, without a network."
 _SCRIPT = "Makes the same run again with the library: same data, same noise, same steps."

@@ -8,19 +8,20 @@ from functools import lru_cache
 import streamlit as st
 
 from diffviz.core.run import simulate
-from diffviz.ui.choices import controls, picture_sets
-from diffviz.ui.choices.configs import GUIDANCE_STOPS, MAX_GUIDANCE, SamplerConfig, ScheduleConfig
-from diffviz.ui.choices.picture_sets import PICTURE_SETS
-from diffviz.ui.choices.scheduler_files import Own
-from diffviz.ui.parts.pngs import data_uri
-from diffviz.ui.shell import links, widgets
-from diffviz.ui.stage.picture_run import (
+from diffviz.scenes import picture_sets
+from diffviz.scenes.configs import GUIDANCE_STOPS, MAX_GUIDANCE, SamplerConfig, ScheduleConfig
+from diffviz.scenes.picture_run import (
     DEFAULT_SAMPLER,
     DEFAULT_SCHEDULE,
     GenerateRun,
     affordable,
     affordable_steps,
 )
+from diffviz.scenes.picture_sets import PICTURE_SETS
+from diffviz.scenes.pngs import data_uri
+from diffviz.ui.choices import controls
+from diffviz.ui.choices.scheduler_files import Own
+from diffviz.ui.shell import links, widgets
 
 MAX_COUNT = 64
 YOURS = "yours"

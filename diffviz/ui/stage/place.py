@@ -14,8 +14,8 @@ from typing import Any
 import streamlit as st
 from torch import Tensor
 
+from diffviz.scenes.buffer.format import read_header
 from diffviz.ui.parts.player import Result, player
-from diffviz.ui.parts.player.format import read_header
 from diffviz.ui.shell import links
 
 _LAYERS_WORD = re.compile(r"(-?[a-z][a-z_0-9]{0,20},){0,15}-?[a-z][a-z_0-9]{0,20}")

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
-from diffviz.ui.parts.pngs import contact_sheet
+from diffviz.scenes.pngs import contact_sheet
 from diffviz.ui.shell import theme
 
 

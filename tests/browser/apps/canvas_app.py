@@ -7,7 +7,8 @@ from uuid import uuid4
 import streamlit as st
 
 from diffviz.data.points import from_drawing
-from diffviz.ui.parts.pad import decode_points, draw_points, encode_points
+from diffviz.exchange.drawings import decode_points, encode_points
+from diffviz.ui.parts.pad import draw_points
 
 st.set_page_config(page_title="canvas", layout="wide")
 st.session_state.runs = st.session_state.get("runs", 0) + 1

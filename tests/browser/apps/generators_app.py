@@ -13,9 +13,9 @@ from pathlib import Path
 import streamlit as st
 
 from diffviz.models import pretrained
+from diffviz.scenes import generators as generators_run
+from diffviz.scenes import generators_trained as generators_history
 from diffviz.studies import bill
-from diffviz.ui.screens.generators import history as generators_history
-from diffviz.ui.screens.generators import run as generators_run
 from diffviz.ui.shell import links
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,8 +15,9 @@ import streamlit as st
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits, load_sample_image, make_moons
 
-from diffviz.ui.parts.player import Clock, Images, Lines, Mix, Points, Rail, encode, player
-from diffviz.ui.parts.player.rail import Curve, Histogram, StepFormula, Term
+from diffviz.scenes.buffer import Clock, Images, Lines, Mix, Points, Rail, encode
+from diffviz.scenes.buffer.rail import Curve, Histogram, StepFormula, Term
+from diffviz.ui.parts.player import player
 
 Array = NDArray[np.float64]
 

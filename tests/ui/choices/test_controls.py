@@ -14,10 +14,10 @@ from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.data.pictures import IMAGE_DATASETS, IMAGE_INFO
 from diffviz.data.points import DATASETS, INFO
-from diffviz.ui.choices import configs
-from diffviz.ui.choices.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
+from diffviz.exchange.drawings import encode_points
+from diffviz.scenes import configs
+from diffviz.scenes.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
 from diffviz.ui.choices.thumbnails import thumbnail
-from diffviz.ui.parts.pad import encode_points
 from diffviz.ui.parts.player import joined_scripts
 from diffviz.ui.shell import theme
 from tests.ui.keys import address, view

@@ -11,13 +11,13 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from diffviz.exchange.tables import Choice, Sample, read_table, take
-from diffviz.ui.choices import models
-from diffviz.ui.choices.configs import DataConfig, SamplerConfig
+from diffviz.scenes import guidance as guidance_run
+from diffviz.scenes import models
+from diffviz.scenes.configs import DataConfig, SamplerConfig
+from diffviz.scenes.point_run import RunConfig
+from diffviz.scenes.script import can_be_written
 from diffviz.ui.choices.tables import about_sample, about_table
-from diffviz.ui.screens.guidance import run as guidance_run
 from diffviz.ui.screens.guidance.words import class_name, title_of
-from diffviz.ui.stage.point_run import RunConfig
-from diffviz.ui.stage.script import can_be_written
 from tests.ui.keys import address
 
 APP = Path(__file__).resolve().parents[3] / "app.py"

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from diffviz.ui.parts.atlas import Chart, _report, payload, pin_of, pin_word
+from diffviz.scenes.chart import Chart
+from diffviz.ui.parts.atlas import _report, pin_of, pin_word
 
 NAMES = ("left", "right")
 
@@ -33,7 +34,7 @@ def numbers(packed: dict[str, Any], name: str, kind: str) -> Any:
 
 def test_codes_and_classes_arrive() -> None:
     given = chart()
-    packed = payload(given)
+    packed = given.pack()
     codes = -2 + 4 * numbers(packed, "codes", "<u2").reshape(-1, 2).astype(float) / 65_535
     np.testing.assert_allclose(codes, given.codes, atol=4 / 65_535)
     np.testing.assert_array_equal(numbers(packed, "labels", "u1"), given.labels)
@@ -42,7 +43,7 @@ def test_codes_and_classes_arrive() -> None:
 
 def test_every_picture_lies_in_the_sheet_where_the_browser_looks() -> None:
     given = chart()
-    packed = payload(given)
+    packed = given.pack()
     sheet = np.asarray(Image.open(io.BytesIO(base64.b64decode(packed["sheet"]))))
     assert sheet.shape == (4 * 6, 4 * 5)
     for row, column in ((0, 0), (2, 1), (3, 3)):
@@ -53,11 +54,11 @@ def test_every_picture_lies_in_the_sheet_where_the_browser_looks() -> None:
 
 def test_density_and_contours_arrive_as_logarithms() -> None:
     given = chart()
-    packed = payload(given)
+    packed = given.pack()
     density = numbers(packed, "log_density", "<f4").reshape(9, 9)
     np.testing.assert_allclose(density, np.log(np.asarray(given.density)), rtol=1e-6)
     np.testing.assert_allclose(packed["levels"], np.log([0.1, 0.02]))
-    empty = payload(replace(given, density=np.eye(9)))
+    empty = replace(given, density=np.eye(9)).pack()
     assert np.isfinite(numbers(empty, "log_density", "<f4")).all()
 
 
@@ -65,16 +66,16 @@ def test_codes_beyond_the_edge_are_counted_and_kept_on_it() -> None:
     given = chart()
     codes = np.asarray(given.codes).copy()
     codes[0] = (5.0, 0.0)
-    packed = payload(replace(given, codes=codes))
+    packed = replace(given, codes=codes).pack()
     assert packed["beyond"] == 1
     np.testing.assert_array_equal(numbers(packed, "codes", "<u2")[0], 65_535)
 
 
 def test_the_same_map_has_the_same_key_and_another_another() -> None:
     given = chart()
-    assert payload(given)["key"] == payload(chart())["key"]
+    assert given.pack()["key"] == chart().pack()["key"]
     other = replace(given, labels=1 - np.asarray(given.labels))
-    assert payload(other)["key"] != payload(given)["key"]
+    assert other.pack()["key"] != given.pack()["key"]
 
 
 @pytest.mark.parametrize(

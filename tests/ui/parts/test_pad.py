@@ -5,8 +5,8 @@ import string
 import numpy as np
 import pytest
 
+from diffviz.exchange.drawings import MAX_POINTS, decode_points, encode_points
 from diffviz.ui.parts import pad, wishes
-from diffviz.ui.parts.pad import MAX_POINTS, decode_points, encode_points
 from tests.ui.parts.conftest import RunJs
 
 

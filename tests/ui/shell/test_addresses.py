@@ -11,10 +11,10 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.core.schedules import ScaledLinear
 from diffviz.core.trajectory import Diverged
+from diffviz.scenes import picture_run
+from diffviz.scenes import why as why_run
+from diffviz.scenes.picture_run import GenerateRun
 from diffviz.ui.screens.schedules import grey
-from diffviz.ui.screens.why import run as why_run
-from diffviz.ui.stage import picture_run
-from diffviz.ui.stage.picture_run import GenerateRun
 
 ROOT = Path(__file__).parents[3]
 

@@ -78,8 +78,8 @@ def test_what_can_be_pressed_has_one_color() -> None:
 
 
 def yours() -> None:
+    from diffviz.scenes import yours as yours_run
     from diffviz.ui.screens.images import yours as generate_yours
-    from diffviz.ui.screens.images import yours_run
 
     yours_run.folders = lambda: ["shells"]
     yours_run.pipelines = lambda: ["cats"]
@@ -87,7 +87,7 @@ def yours() -> None:
 
 
 def test_options_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    from diffviz.ui.screens.images import yours_run
+    from diffviz.scenes import yours as yours_run
 
     for name in ("folders", "pipelines"):  # given back after the script has replaced them
         monkeypatch.setattr(yours_run, name, getattr(yours_run, name))

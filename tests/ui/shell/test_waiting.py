@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 
+from diffviz.core.run import Watch
 from diffviz.ui.shell import waiting
-from diffviz.ui.shell.waiting import Stopped, Watch, wait_for
+from diffviz.ui.shell.waiting import Stopped, wait_for
 
 
 class Slot:

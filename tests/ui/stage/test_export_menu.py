@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from diffviz.ui.choices.configs import DataConfig, SamplerConfig
-from diffviz.ui.parts.player.format import split_options
+from diffviz.scenes.buffer.format import split_options
+from diffviz.scenes.configs import DataConfig, SamplerConfig
+from diffviz.scenes.point_run import RunConfig, made, shown
 from diffviz.ui.parts.player.standalone import standalone
 from diffviz.ui.stage.export_menu import animation
-from diffviz.ui.stage.point_run import RunConfig, made, shown
 
 POINTS = RunConfig(DataConfig("moons", 50), samples=40, sampler=SamplerConfig(steps=4))
 DIGITS = RunConfig(DataConfig("digits", 30), samples=6, sampler=SamplerConfig(steps=3))

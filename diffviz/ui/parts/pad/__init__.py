@@ -21,8 +21,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
+from diffviz.exchange.drawings import MAX_POINTS, decode_points, encode_points
 from diffviz.ui.parts import wishes
-from diffviz.ui.parts.pad.codec import MAX_POINTS, decode_points, encode_points
 from diffviz.ui.parts.scripts import joined, styled
 
 __all__ = ["MAX_POINTS", "decode_points", "draw_points", "encode_points"]

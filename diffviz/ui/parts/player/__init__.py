@@ -1,8 +1,8 @@
 """The animation player: a run goes to the browser once and is played there.
 
-Python packs a run into one binary buffer with pure functions (:func:`encode`), pages keep it and
-mount it (:func:`player`).  Playing, stepping, scrubbing, layers and following a point happen in the
-browser; Python hears of a step when the hand lets go of it.
+A run is packed into one binary buffer (``scenes.buffer.encode``), and a page mounts it
+(:func:`player`).  Playing, stepping, scrubbing, layers and following a point happen in the browser;
+Python hears of a step when the hand lets go of it.
 
 Example:
     >>> clock = Clock(t, alpha, sigma, curve_t, curve_log_snr, direction="reverse")
@@ -13,52 +13,21 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypedDict
+from typing import Any, TypedDict
 
 import streamlit as st
 
-from diffviz.ui.parts.player.clock import Clock, Lane, Track
-from diffviz.ui.parts.player.fields import Fields
-from diffviz.ui.parts.player.format import Buffer, decode, read_header, with_options
-from diffviz.ui.parts.player.images import Images, Mix
-from diffviz.ui.parts.player.lines import Lines
-from diffviz.ui.parts.player.points import Points
-from diffviz.ui.parts.player.rail import Curve, Histogram, Levels, Rail, StepFormula, Term
+from diffviz.scenes.buffer import read_header, with_options
 from diffviz.ui.parts.scripts import joined, styled
 
-__all__ = [
-    "Buffer",
-    "Clock",
-    "Curve",
-    "Fields",
-    "Histogram",
-    "Images",
-    "Lane",
-    "Levels",
-    "Lines",
-    "Mix",
-    "Moved",
-    "Panel",
-    "Points",
-    "Rail",
-    "Result",
-    "StepFormula",
-    "Term",
-    "Track",
-    "decode",
-    "encode",
-    "joined_scripts",
-    "joined_styles",
-    "player",
-]
+__all__ = ["Moved", "Result", "joined_scripts", "joined_styles", "player"]
 
 HERE = Path(__file__).parent
 STYLES = ("player", "panels")
-MAX_PANELS = 4
 
 
 class Wish(TypedDict):
@@ -72,14 +41,6 @@ class Wish(TypedDict):
     value: Any
     revision: int
     told: Any
-
-
-class Panel(Protocol):
-    """What the player shows: something that packs itself into a buffer."""
-
-    def pack(self, buffer: Buffer, prefix: str) -> dict[str, Any]:
-        """Add arrays whose names start with ``prefix``; return the header entry with its kind."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -116,41 +77,6 @@ class Result:
     coordinate: int | None = None
 
 
-def encode(
-    clock: Clock,
-    panels: Sequence[Panel],
-    rail: Panel | None = None,
-    title: str | None = None,
-) -> bytes:
-    """Pack a run into one buffer; pure, so that pages can cache it.
-
-    Args:
-        clock: the frames' times, with F frames.
-        panels: one to four panels that share the clock.
-        rail: what stands beside them, or None.
-        title: an accessible name for the whole player.
-
-    Raises:
-        ValueError: for no panel or more than four, or a panel with another number of frames.
-    """
-    if not 1 <= len(panels) <= MAX_PANELS:
-        raise ValueError(f"a player shows 1 to {MAX_PANELS} panels, not {len(panels)}")
-    for panel in (*panels, *([rail] if rail is not None else [])):
-        frames = getattr(panel, "frames", None)
-        if frames is not None and frames != clock.frames:
-            name = getattr(panel, "title", None) or type(panel).__name__
-            raise ValueError(f"{name} has {frames} frames but the clock has {clock.frames}")
-    buffer = Buffer()
-    return buffer.finish(
-        {
-            "title": title,
-            "clock": clock.pack(buffer),
-            "panels": [panel.pack(buffer, f"p{i}") for i, panel in enumerate(panels)],
-            "rail": rail.pack(buffer, "rail") if rail is not None else None,
-        }
-    )
-
-
 def player(
     buffer: bytes,
     *,
@@ -174,8 +100,8 @@ def player(
     follows the player.
 
     Args:
-        buffer: made by :func:`encode`.  With another buffer under the same key the player keeps its
-            frame, its layers, and whether it plays.
+        buffer: made by ``scenes.buffer.encode``.  With another buffer under the same key the player
+            keeps its frame, its layers, and whether it plays.
         key: one name per player on a page.
         step: the frame to show; None leaves it to the player.  A given step starts paused.
         follow: the item to follow; None leaves it to the player.

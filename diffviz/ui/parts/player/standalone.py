@@ -10,8 +10,8 @@ import base64
 import gzip
 from html import escape
 
+from diffviz.scenes.buffer.format import read_header, with_options
 from diffviz.ui.parts.player import joined_scripts, joined_styles
-from diffviz.ui.parts.player.format import read_header, with_options
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -21,16 +21,17 @@ from diffviz.core.schedules import SCHEDULES
 from diffviz.data.points import MIXTURES
 from diffviz.measures.quality import END_POINT, MEASURES
 from diffviz.models.checkpoints import CheckpointError
-from diffviz.ui.choices import controls, models
-from diffviz.ui.choices.configs import (
+from diffviz.scenes import models
+from diffviz.scenes.arena import Align, Contestant, RaceConfig, affordable
+from diffviz.scenes.configs import (
     SCHEDULE_TEXT,
     SPACING_TEXT,
     DataConfig,
     steps_on,
 )
-from diffviz.ui.choices.models import ModelConfig
+from diffviz.scenes.models import ModelConfig
+from diffviz.ui.choices import controls, own_models
 from diffviz.ui.screens.arena.measure import ChartConfig
-from diffviz.ui.screens.arena.run import Align, Contestant, RaceConfig, affordable
 from diffviz.ui.shell import links, widgets
 
 LETTERS = "ABCD"
@@ -147,7 +148,7 @@ def model_titles(data: DataConfig) -> dict[str, str]:
         titles["points"] = "Exact: these points"
     if models.shipped(data) is not None:
         titles["learned"] = "Learned: ships with the app"
-    for one in models.own():
+    for one in own_models.own():
         if models.fits(one.model, data):
             titles[f"own-{one.model.name}"] = f"Learned: {one.model.title}"
     return titles
@@ -183,7 +184,7 @@ def _trained(word: str, data: DataConfig) -> tuple[ModelConfig | None, str | Non
 
 
 def _own(word: str, data: DataConfig) -> ModelConfig | None:
-    for one in models.own():
+    for one in own_models.own():
         if word == f"own-{one.model.name}" and models.fits(one.model, data):
             return one.model
     return None

@@ -26,10 +26,10 @@ from diffviz.measures.quality import (
     summarise,
     to_csv,
 )
+from diffviz.scenes.arena import denoiser_of, fresh_data
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
 from diffviz.studies import sweeps
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.choices.models import ModelConfig
-from diffviz.ui.screens.arena.run import denoiser_of, fresh_data
 from diffviz.ui.shell import jobs
 from diffviz.ui.shell.jobs import Job
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.measures.quality import METRICS
+from diffviz.scenes.arena import RaceConfig, Result
 from diffviz.ui.screens.arena import controls as arena_controls
 from diffviz.ui.screens.arena import words as arena_words
 from diffviz.ui.screens.arena.chart import HEIGHT, Mark, quality_figure
 from diffviz.ui.screens.arena.measure import ChartConfig, Found, current, found, shipped, start
-from diffviz.ui.screens.arena.run import RaceConfig, Result
 from diffviz.ui.shell import jobs, theme
 
 _POLL = 2.0  # seconds between two looks at a measurement that goes on

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from diffviz.measures.quality import METRICS, Quality, SweepConfig
-from diffviz.ui.choices.configs import SCHEDULE_TEXT, SPACING_TEXT, text_of
+from diffviz.scenes.arena import Contestant, Race, RaceConfig, Result
+from diffviz.scenes.configs import SCHEDULE_TEXT, SPACING_TEXT, text_of
 from diffviz.ui.screens.arena.controls import ALIGN, METRIC_TITLES
 from diffviz.ui.screens.arena.measure import ChartConfig, Found
-from diffviz.ui.screens.arena.run import Contestant, Race, RaceConfig, Result
 from diffviz.ui.shell import theme
 
 _CALLS_AS = {

@@ -6,10 +6,10 @@ from typing import Literal
 
 import streamlit as st
 
+from diffviz.scenes.bound import DEFAULT_SCHEDULE, BoundRun
+from diffviz.scenes.configs import SPACING_TEXT
 from diffviz.studies.bound import CHAIN_SPACINGS, CONDITIONS, LAST
 from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import SPACING_TEXT
-from diffviz.ui.screens.bound.run import DEFAULT_SCHEDULE, BoundRun
 from diffviz.ui.shell import links, widgets
 from diffviz.ui.stage import picture_controls
 

@@ -10,9 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from diffviz.scenes.bound import GROWTH, Growth, Split
 from diffviz.ui.parts.curve_figures import look
 from diffviz.ui.screens.bound.controls import Over
-from diffviz.ui.screens.bound.run import GROWTH, Growth, Split
 from diffviz.ui.shell.theme import Palette
 
 _NOISIEST = -10.0  # log-SNR at which an axis ends where a path goes on to minus infinity

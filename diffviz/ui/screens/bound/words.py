@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from diffviz.scenes.bound import BoundRun, Floats, Rungs, Split
+from diffviz.scenes.picture_sets import PICTURE_SETS
+from diffviz.scenes.pngs import data_uri
 from diffviz.studies.bill import SetBill
-from diffviz.ui.choices.picture_sets import PICTURE_SETS
-from diffviz.ui.parts.pngs import data_uri
-from diffviz.ui.screens.bound.run import BoundRun, Floats, Rungs, Split
 from diffviz.ui.shell.theme import Palette
 
 _RAW = 8  # bits of a pixel of 256 values, written down as it is

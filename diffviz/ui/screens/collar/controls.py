@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias, cast
 
 import streamlit as st
 
+from diffviz.scenes.collar import Dog, ready
 from diffviz.studies.collar_rates import GIVEN_STEPS, GUIDANCE
 from diffviz.ui.choices import controls
-from diffviz.ui.screens.collar.run import Dog, ready
 from diffviz.ui.shell import links, widgets
 from diffviz.ui.stage import picture_controls
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from diffviz.data.dogs import draw
-from diffviz.ui.parts.pngs import data_uri
-from diffviz.ui.screens.collar.run import ASKED, Changed, CollarRun, Collars, Dog, GivenRun
+from diffviz.scenes.collar import ASKED, Changed, CollarRun, Collars, Dog, GivenRun
+from diffviz.scenes.picture_run import Floats
+from diffviz.scenes.pngs import data_uri
 from diffviz.ui.shell.theme import Palette
-from diffviz.ui.stage.picture_run import Floats
 from diffviz.ui.stage.words import time_words
 
 _MOST = 1.0  # a difference that has the full colour

@@ -16,9 +16,12 @@ from torch import Tensor
 from diffviz.core.run import simulate
 from diffviz.data.pictures import IMAGE_INFO, labelled_images
 from diffviz.exchange.uploads import decode_image
+from diffviz.scenes.configs import Picture
+from diffviz.scenes.drawing import SIDE, drawing, seven_levels
+from diffviz.scenes.edit_run import DAMAGES, Damage, Kind
+from diffviz.scenes.picture_run import GenerateRun
+from diffviz.scenes.picture_sets import PICTURE_SETS
 from diffviz.ui.choices import uploader
-from diffviz.ui.choices.configs import Picture
-from diffviz.ui.choices.picture_sets import PICTURE_SETS
 from diffviz.ui.parts.sheet import (
     decode_mask,
     decode_picture,
@@ -28,9 +31,6 @@ from diffviz.ui.parts.sheet import (
     paint_mask,
 )
 from diffviz.ui.shell import links, widgets
-from diffviz.ui.stage.drawing import SIDE, drawing, seven_levels
-from diffviz.ui.stage.edit_run import DAMAGES, Damage, Kind
-from diffviz.ui.stage.picture_run import GenerateRun
 
 KINDS: dict[Kind, str] = {
     "redraw": "Redraw",

@@ -8,9 +8,9 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from diffviz.ui.parts.pngs import data_uri
-from diffviz.ui.stage.edit_run import LEVELS, Edited, EditRun, mask_of
-from diffviz.ui.stage.picture_run import Floats
+from diffviz.scenes.edit_run import LEVELS, Edited, EditRun, mask_of
+from diffviz.scenes.picture_run import Floats
+from diffviz.scenes.pngs import data_uri
 from diffviz.ui.stage.words import time_words
 
 

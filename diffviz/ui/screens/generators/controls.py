@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diffviz.scenes.generators_trained import TRAINED
+from diffviz.scenes.picture_run import DEFAULT_SAMPLER, DEFAULT_SCHEDULE, GenerateRun
 from diffviz.studies.bill import BillError, SetBill, load_bill
 from diffviz.studies.bound import limit, read_curves
 from diffviz.ui.choices import controls
-from diffviz.ui.screens.generators.history import TRAINED
 from diffviz.ui.shell import links, widgets
 from diffviz.ui.stage import picture_controls
-from diffviz.ui.stage.picture_run import DEFAULT_SAMPLER, DEFAULT_SCHEDULE, GenerateRun
 
 COUNT = 10
 """Pictures that each generator draws."""

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from diffviz.scenes.generators import KINDS, Drawn, Together
+from diffviz.scenes.picture_run import GenerateRun
 from diffviz.studies.bill import Row, SetBill, amount, duration
-from diffviz.ui.screens.generators.run import KINDS, Drawn, Together
-from diffviz.ui.stage.picture_run import GenerateRun
 
 Holds: TypeAlias = Literal["holds", "in part", "does not hold", "not measured"]
 

@@ -9,10 +9,11 @@ from urllib.parse import quote
 import streamlit as st
 
 from diffviz.models.checkpoints import CheckpointError
-from diffviz.ui.choices import controls, models
-from diffviz.ui.choices.configs import MAX_GUIDANCE, DataConfig
-from diffviz.ui.choices.models import ModelConfig
-from diffviz.ui.screens.guidance.run import Setting, affordable
+from diffviz.scenes import models
+from diffviz.scenes.configs import MAX_GUIDANCE, DataConfig
+from diffviz.scenes.guidance import Setting, affordable
+from diffviz.scenes.models import ModelConfig
+from diffviz.ui.choices import controls
 from diffviz.ui.screens.guidance.words import class_name
 from diffviz.ui.shell import links, theme, widgets
 

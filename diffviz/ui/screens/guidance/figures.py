@@ -10,9 +10,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
-from diffviz.ui.screens.guidance.run import Measures
+from diffviz.scenes import scene
+from diffviz.scenes.guidance import Measures
 from diffviz.ui.shell.theme import Palette
-from diffviz.ui.stage import scene
 
 _GAP = 0.06
 _STOPS = 16

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from diffviz.data.points import MIXTURES
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.screens.guidance.run import SMOOTHING, Measures, Setting, Shown
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.guidance import SMOOTHING, Measures, Setting, Shown
 from diffviz.ui.shell import links
 
 _NAMES = {

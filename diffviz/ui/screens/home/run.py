@@ -19,16 +19,15 @@ from diffviz.core.noising import Noise, jump
 from diffviz.core.run import Plan, simulate
 from diffviz.core.samplers import DDIM, DDPM, DPMpp2M, Heun, Sampler
 from diffviz.core.schedules import SCHEDULES, Cosine
-from diffviz.ui.choices import models, picture_sets
-from diffviz.ui.choices.configs import DataConfig, SamplerConfig
-from diffviz.ui.parts.player import Clock, Points, encode
-from diffviz.ui.parts.pngs import strip_uri
-from diffviz.ui.shell.caching import cached
+from diffviz.scenes import models, picture_sets, scene
+from diffviz.scenes.buffer import Clock, Points, encode
+from diffviz.scenes.caching import cached
+from diffviz.scenes.configs import DataConfig, SamplerConfig
+from diffviz.scenes.drawing import seven
+from diffviz.scenes.edit_run import EditRun, levels_of
+from diffviz.scenes.picture_run import GenerateRun
+from diffviz.scenes.pngs import strip_uri
 from diffviz.ui.shell.theme import Palette
-from diffviz.ui.stage import scene
-from diffviz.ui.stage.drawing import seven
-from diffviz.ui.stage.edit_run import EditRun, levels_of
-from diffviz.ui.stage.picture_run import GenerateRun
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 

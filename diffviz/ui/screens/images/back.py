@@ -10,16 +10,17 @@ from streamlit.delta_generator import DeltaGenerator
 from torch import Tensor
 
 from diffviz.core.inversion import PATH, SOLVERS, decode, encode
-from diffviz.core.run import frames, simulate
+from diffviz.core.run import Watch, frames, ignore, simulate
 from diffviz.core.trajectory import State
 from diffviz.data.pictures import IMAGE_INFO, labelled_images
-from diffviz.ui.choices import controls, picture_sets
-from diffviz.ui.parts.player import Clock, Curve, Images, Rail, Track
-from diffviz.ui.parts.player import encode as pack
+from diffviz.scenes import picture_sets
+from diffviz.scenes.buffer import Clock, Curve, Images, Rail, Track
+from diffviz.scenes.buffer import encode as pack
+from diffviz.scenes.caching import cached
+from diffviz.scenes.picture_run import GenerateRun, bounded
+from diffviz.ui.choices import controls
 from diffviz.ui.shell import links, widgets
-from diffviz.ui.shell.caching import cached
-from diffviz.ui.shell.waiting import Watch, ignore, wait_for
-from diffviz.ui.stage.picture_run import GenerateRun, bounded
+from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.place import placed
 
 _ORDERS = ("first", "second")

@@ -12,13 +12,13 @@ from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.core.inversion import slerp
 from diffviz.core.noising import Noise
-from diffviz.core.run import simulate
-from diffviz.ui.choices import picture_sets
-from diffviz.ui.parts.player import Clock, Images, Rail, Track, encode
-from diffviz.ui.parts.pngs import strip_uri
-from diffviz.ui.shell.caching import cached
-from diffviz.ui.shell.waiting import Watch, ignore, wait_for
-from diffviz.ui.stage.picture_run import Floats, GenerateRun, bounded, record
+from diffviz.core.run import Watch, ignore, simulate
+from diffviz.scenes import picture_sets
+from diffviz.scenes.buffer import Clock, Images, Rail, Track, encode
+from diffviz.scenes.caching import cached
+from diffviz.scenes.picture_run import Floats, GenerateRun, bounded, record
+from diffviz.scenes.pngs import strip_uri
+from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.words import share_words, time_words
 

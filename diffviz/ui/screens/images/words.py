@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diffviz.ui.stage.picture_run import GenerateRun, Pictures
+from diffviz.scenes.picture_run import GenerateRun, Pictures
 from diffviz.ui.stage.words import share_words, time_words
 
 

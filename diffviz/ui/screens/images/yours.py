@@ -10,9 +10,10 @@ from streamlit.delta_generator import DeltaGenerator
 from diffviz.exchange.archives import Pictures
 from diffviz.exchange.pipelines import PipelineError
 from diffviz.exchange.uploads import UploadError
+from diffviz.scenes import yours as yours_run
+from diffviz.scenes.yours import Kind, Yours, YoursRun, yours
 from diffviz.ui.choices import controls, uploader
-from diffviz.ui.screens.images import yours_run
-from diffviz.ui.screens.images.yours_run import Kind, Yours, YoursRun, yours
+from diffviz.ui.choices.scheduler_files import Own
 from diffviz.ui.shell import links, theme, widgets
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
@@ -86,7 +87,9 @@ def show(kind: Kind, name: str, label: int) -> None:
     notes, picture = st.container(), theme.picture()
     walk, words = st.container(), st.container()
     with walk, controls.bar("walk"):
-        schedule, sampler = picture_controls.choose_walk(yours_run.own_file(kind, name))
+        source = yours_run.scheduler_of(kind, name)
+        own = None if source is None else Own(source, name)
+        schedule, sampler = picture_controls.choose_walk(own)
         count, clipped = picture_controls.choose_count()
     run = YoursRun(kind, name, schedule, sampler, count, label, clipped)
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.data.full_sets import SOURCES
+from diffviz.scenes import latent as latent_run
+from diffviz.scenes.latent import SHOWN, LatentRun, affordable
 from diffviz.ui.choices import controls
 from diffviz.ui.parts.atlas import Pin, pin_of, pin_word
-from diffviz.ui.screens.latent import run as latent_run
-from diffviz.ui.screens.latent.run import SHOWN, LatentRun, affordable
 from diffviz.ui.shell import links, widgets
 from diffviz.ui.stage import picture_controls
 

@@ -6,11 +6,11 @@ import html
 from collections.abc import Mapping
 from typing import Protocol
 
+from diffviz.scenes.latent import Flowing, LatentRun, MapView, Priors
+from diffviz.scenes.picture_sets import PICTURE_SETS
+from diffviz.scenes.pngs import contact_sheet
 from diffviz.studies.bill import SetBill
 from diffviz.studies.latents import Between, Figures
-from diffviz.ui.choices.picture_sets import PICTURE_SETS
-from diffviz.ui.parts.pngs import contact_sheet
-from diffviz.ui.screens.latent.run import Flowing, LatentRun, MapView, Priors
 from diffviz.ui.stage.words import time_words
 
 _ROWS = {

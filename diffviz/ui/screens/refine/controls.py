@@ -7,9 +7,9 @@ from typing import cast
 import streamlit as st
 
 from diffviz.models.checkpoints import CheckpointError
+from diffviz.scenes.refine import KIND_WORDS
 from diffviz.studies.refine import STEPS, Kind, source_pictures, stored
 from diffviz.ui.choices import controls
-from diffviz.ui.screens.refine.run import KIND_WORDS
 from diffviz.ui.shell import links, widgets
 
 _STOPS = tuple(k / STEPS for k in range(STEPS + 1))

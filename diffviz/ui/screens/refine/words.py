@@ -6,9 +6,9 @@ import html
 
 import numpy as np
 
+from diffviz.scenes.pngs import strip_uri
+from diffviz.scenes.refine import KIND_WORDS, RefineRun, Shown, Strip
 from diffviz.studies.refine import FAITHFUL, STEPS, Curve, Kind, Stored
-from diffviz.ui.parts.pngs import strip_uri
-from diffviz.ui.screens.refine.run import KIND_WORDS, RefineRun, Shown, Strip
 from diffviz.ui.stage.words import share_words, time_words
 
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from diffviz.models.checkpoints import Card, CheckpointError
+from diffviz.scenes import models
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
+from diffviz.scenes.point_run import MovedStart, RunConfig, affordable, has_true_density
 from diffviz.studies.train import POINTS
-from diffviz.ui.choices import controls, models
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.choices.models import ModelConfig, OwnModel
+from diffviz.ui.choices import controls, own_models
+from diffviz.ui.choices.own_models import OwnModel
 from diffviz.ui.parts.player import Result
 from diffviz.ui.shell import links, widgets
-from diffviz.ui.stage.point_run import MovedStart, RunConfig, affordable, has_true_density
 
 DENOISERS = {"exact": "Exact", "learned": "Learned", "own": "Yours"}
 """What answers at each step: the word in the address and what the page says."""
@@ -60,7 +62,7 @@ def choose_denoiser(data: DataConfig) -> Acting:
 
     Images have the exact denoiser only, and no choice is drawn.
     """
-    mine = [one for one in models.own() if models.fits(one.model, data)]
+    mine = [one for one in own_models.own() if models.fits(one.model, data)]
     offered = _offered(data, mine)
     parameter = _denoiser(data, offered)
     chosen = links.peek(parameter) if len(offered) > 1 else links.value(parameter)
@@ -115,7 +117,7 @@ def _denoiser(data: DataConfig, offered: Sequence[str]) -> links.Parameter[str]:
                 raise links.Refused(f"needs a trained network, and none ships for {data.title}")
             why = links.plain(_damage(data) or "")
             raise links.Refused(f"needs a network that cannot be read here ({why})")
-        if models.own():
+        if own_models.own():
             raise links.Refused(f"needs a network for {data.kind} data, and yours is for others")
         raise links.Refused(
             "needs a network that you trained or loaded yourself: those stay in the session that "

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diffviz.ui.choices.configs import SPACING_TEXT
-from diffviz.ui.parts.pngs import strip_uri
-from diffviz.ui.stage.point_run import Ends, RunConfig, Shown, reference
+from diffviz.scenes.configs import SPACING_TEXT
+from diffviz.scenes.pngs import strip_uri
+from diffviz.scenes.point_run import Ends, RunConfig, Shown, reference
 from diffviz.ui.stage.words import share_words, time_words
 
 _HINTS = {

@@ -22,8 +22,8 @@ from diffviz.core.grids import make_grid
 from diffviz.core.samplers import DDIM
 from diffviz.core.schedules import DiscreteVP, zero_terminal_snr
 from diffviz.data.pictures import labelled_images
-from diffviz.ui.parts.pngs import strip_uri
-from diffviz.ui.shell.sharing import Shared
+from diffviz.scenes.pngs import strip_uri
+from diffviz.scenes.sharing import Shared
 from diffviz.ui.shell.waiting import wait_for
 
 _KNOWN = 300  # pictures that the exact denoiser knows

@@ -15,9 +15,7 @@ import streamlit as st
 from diffviz.core.grids import FILE, make_grid
 from diffviz.core.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
 from diffviz.measures.curves import QUANTITIES
-from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import (
-    CURVE,
+from diffviz.scenes.configs import (
     FILE_TEXT,
     LOADED,
     SCHEDULE_KNOBS,
@@ -27,6 +25,7 @@ from diffviz.ui.choices.configs import (
     Knob,
     ScheduleConfig,
 )
+from diffviz.ui.choices import controls
 from diffviz.ui.choices.scheduler_files import loaded
 from diffviz.ui.parts.curve import Stops
 from diffviz.ui.parts.curve_figures import AXES, AxisKind
@@ -256,14 +255,16 @@ def moved(told: Any) -> None:
     """Take over control points that the plot reports, if they make a schedule."""
     try:
         points = Custom([(float(t), float(alpha_bar)) for t, alpha_bar in told[:100]]).points
-        links.keep(CURVE, CURVE.parse(CURVE.show(points)))
+        links.keep(controls.CURVE, controls.CURVE.parse(controls.CURVE.show(points)))
     except (TypeError, ValueError) as error:
-        links.note(CURVE, f"{links.plain(str(error))}. The last good line stays.")
+        links.note(controls.CURVE, f"{links.plain(str(error))}. The last good line stays.")
 
 
 def _control_points() -> CurvePoints:
     points = controls.choose_curve()
-    st.button("Reset the points", icon=":material/undo:", on_click=links.reset, args=(CURVE,))
+    st.button(
+        "Reset the points", icon=":material/undo:", on_click=links.reset, args=(controls.CURVE,)
+    )
     return points
 
 

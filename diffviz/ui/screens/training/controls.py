@@ -9,12 +9,12 @@ import streamlit as st
 
 from diffviz.networks.mlp import NetworkConfig
 from diffviz.networks.training import TrainConfig
+from diffviz.scenes.configs import SCHEDULE_TEXT, DataConfig, ScheduleConfig
+from diffviz.scenes.score_field import LEVELS
+from diffviz.scenes.text import Text
+from diffviz.scenes.training import TrainingConfig
 from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import SCHEDULE_TEXT, DataConfig, ScheduleConfig
-from diffviz.ui.screens.training.field import LEVELS
-from diffviz.ui.screens.training.run import TrainingConfig
 from diffviz.ui.shell import links, widgets
-from diffviz.ui.shell.text import Text
 
 Mode = Literal["train", "memorise"]
 

@@ -10,9 +10,10 @@ import streamlit as st
 
 from diffviz.models.checkpoints import Checkpoint, CheckpointError, dumps, loads
 from diffviz.networks.mlp import PointNetwork
-from diffviz.ui.choices import models, uploader
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.choices.models import ModelConfig
+from diffviz.scenes import models
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
+from diffviz.ui.choices import own_models, uploader
 from diffviz.ui.screens.training.controls import data_query
 from diffviz.ui.shell import links, theme
 
@@ -78,7 +79,7 @@ def _take(data: DataConfig) -> None:
         st.session_state[_TROUBLE] = str(error)
         return
     name = files[-1].name.rpartition(".")[0][:_LONGEST_NAME]
-    model = models.keep(found, None, f"{name} (loaded)")
+    model = own_models.keep(found, None, f"{name} (loaded)")
     st.session_state[_LOADED] = model, data
 
 

@@ -12,14 +12,15 @@ from typing import cast
 import streamlit as st
 
 from diffviz.models.checkpoints import CheckpointError
-from diffviz.ui.choices import models
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.choices.models import ModelConfig
+from diffviz.scenes import models
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
+from diffviz.scenes.training import TrainingConfig, TrainingRun
+from diffviz.scenes.training_view import Pace, ViewConfig, model_view, replay
+from diffviz.ui.choices import own_models
 from diffviz.ui.parts.player import player
 from diffviz.ui.screens.training import words as training_words
 from diffviz.ui.screens.training.files import forget, loaded
-from diffviz.ui.screens.training.run import TrainingConfig, TrainingRun
-from diffviz.ui.screens.training.view import Pace, ViewConfig, model_view, replay
 from diffviz.ui.shell import jobs, links
 from diffviz.ui.shell.jobs import Job, Status
 from diffviz.ui.shell.waiting import wait_for
@@ -207,7 +208,7 @@ def kept(job: Job[TrainingRun]) -> ModelConfig | None:
     known = st.session_state.get(_KEPT)
     if known is None or known[0] is not run:
         title = f"{run.config.data.title}, {run.snapshots[-1].trained:,} steps"
-        known = run, models.keep(run.checkpoint, run.config.data, title)
+        known = run, own_models.keep(run.checkpoint, run.config.data, title)
         st.session_state[_KEPT] = known
     model: ModelConfig = known[1]
     return model

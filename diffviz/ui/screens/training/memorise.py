@@ -7,12 +7,8 @@ from dataclasses import replace
 import streamlit as st
 
 from diffviz.models.checkpoints import CheckpointError
-from diffviz.studies.memorise import SIZES, STORED, Recipe
-from diffviz.ui.choices import controls
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.screens.training import memorise_words
-from diffviz.ui.screens.training.memorise_figures import over_sizes
-from diffviz.ui.screens.training.memorise_run import (
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.memorise import (
     Experiment,
     Ladder,
     Outcome,
@@ -20,6 +16,10 @@ from diffviz.ui.screens.training.memorise_run import (
     known,
     shown,
 )
+from diffviz.studies.memorise import SIZES, STORED, Recipe
+from diffviz.ui.choices import controls
+from diffviz.ui.screens.training import memorise_words
+from diffviz.ui.screens.training.memorise_figures import over_sizes
 from diffviz.ui.shell import jobs, links, skeleton, theme, widgets
 from diffviz.ui.shell.jobs import Job, Status
 from diffviz.ui.shell.waiting import wait_for
@@ -28,7 +28,7 @@ from diffviz.ui.stage.place import placed
 _KEY = "memorise"
 _POLL = 0.8  # seconds
 _SIZE = 16
-_TROUBLE = "_memorise_trouble"
+_TROUBLE, _SLOT = "_memorise_trouble", "_memorise_found"
 _WIDTHS, _DEPTHS, _STEPS = (16, 32, 64, 128), (1, 2, 3), (500, 1000, 2000, 4000, 8000)
 
 
@@ -40,6 +40,19 @@ def page() -> None:
     going = job is not None and job.active
     st.fragment(_show, run_every=_POLL if going else None)(data, going)
     skeleton.end("training", "memorise")
+
+
+def found_here(experiment: Experiment, work: Ladder | None) -> dict[int, Outcome]:
+    """What is known of an experiment, by size; what this session found stays with it.
+
+    Args:
+        experiment: what is asked about.
+        work: the session's last ladder.
+    """
+    slot: dict[Experiment, dict[int, Outcome]] = st.session_state.setdefault(_SLOT, {})
+    if work is not None and work.found:
+        slot[work.experiment] = {**slot.get(work.experiment, {}), **work.found}
+    return dict(sorted({**known(experiment), **slot.get(experiment, {})}.items()))
 
 
 def _show(data: DataConfig, going: bool) -> None:
@@ -58,7 +71,7 @@ def _show(data: DataConfig, going: bool) -> None:
     under = st.container()
     experiment = Experiment(data, recipe)
     try:
-        found = known(experiment, None if job is None else job.work)
+        found = found_here(experiment, None if job is None else job.work)
     except CheckpointError as error:
         notes.warning(links.plain(str(error)), icon=":material/error:")
         found = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from diffviz.scenes.memorise import Experiment, Outcome
 from diffviz.studies.memorise import MEASURED, Recipe
-from diffviz.ui.screens.training.memorise_run import Experiment, Outcome
 
 
 def about(n: int, outcome: Outcome | None) -> str:

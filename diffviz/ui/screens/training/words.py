@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from diffviz.models.checkpoints import Checkpoint
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
+from diffviz.scenes.training import TrainingRun
 from diffviz.studies.train import POINTS
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.choices.models import ModelConfig
-from diffviz.ui.screens.training.run import TrainingRun
 from diffviz.ui.shell import links
 from diffviz.ui.shell.jobs import Job, Status
 from diffviz.ui.shell.theme import Palette

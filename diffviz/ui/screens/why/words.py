@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from diffviz.ui.parts.pngs import strip_uri
-from diffviz.ui.screens.why.run import Acting, Compared, Kept, Neighbours
-from diffviz.ui.stage.picture_run import GenerateRun
+from diffviz.scenes.picture_run import GenerateRun
+from diffviz.scenes.pngs import strip_uri
+from diffviz.scenes.why import Acting, Compared, Kept, Neighbours
 
 
 def about(run: GenerateRun, made: Compared, kind: Acting) -> str:

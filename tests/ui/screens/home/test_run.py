@@ -13,7 +13,7 @@ from PIL import Image
 
 from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES
-from diffviz.ui.parts.player import decode
+from diffviz.scenes.buffer import decode
 from diffviz.ui.screens.home import run as home_run
 from diffviz.ui.shell.skeleton import PAGES
 from diffviz.ui.shell.theme import DARK, LIGHT

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from diffviz.data.pictures import labelled_images
-from diffviz.ui.choices.configs import SamplerConfig
-from diffviz.ui.parts.player import decode
-from diffviz.ui.parts.pngs import contact_sheet, data_uri, strip_uri
+from diffviz.scenes import why as why_run
+from diffviz.scenes.buffer import decode
+from diffviz.scenes.configs import SamplerConfig
+from diffviz.scenes.drawing import seven
+from diffviz.scenes.picture_run import GenerateRun, Pictures
+from diffviz.scenes.pngs import contact_sheet, data_uri, strip_uri
+from diffviz.scenes.why import compared
 from diffviz.ui.screens.images.words import about_classes, settled
-from diffviz.ui.screens.why import run as why_run
-from diffviz.ui.screens.why.run import compared
 from diffviz.ui.screens.why.words import about, about_kept, no_pictures, pairs_html
-from diffviz.ui.stage.drawing import seven
-from diffviz.ui.stage.picture_run import GenerateRun, Pictures
 
 RUN = GenerateRun(sampler=SamplerConfig("dpmpp_2m", 20, "log_snr"), count=4)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from diffviz.exchange.drawings import encode_points
 from diffviz.models.checkpoints import CheckpointError
-from diffviz.ui.choices import models
-from diffviz.ui.choices.models import ModelConfig
-from diffviz.ui.parts.pad import encode_points
+from diffviz.scenes import models
+from diffviz.scenes.models import ModelConfig
 from diffviz.ui.screens.reverse import controls as reverse_controls
 from tests.ui.keys import address, view
 
@@ -20,21 +20,21 @@ def page() -> None:
     from diffviz.core.schedules import EDM
     from diffviz.models.checkpoints import Card, Checkpoint
     from diffviz.networks.mlp import NetworkConfig, PointNetwork
-    from diffviz.ui.choices import controls, models
+    from diffviz.ui.choices import controls, own_models
     from diffviz.ui.screens.reverse import controls as reverse_controls
     from diffviz.ui.shell import links, theme
 
     for dim in st.session_state.pop("make", []):
-        seed = len(models.own())
+        seed = len(own_models.own())
         module = PointNetwork(NetworkConfig(dim=dim, width=4, depth=1), EDM(), "x_0", seed)
         found = Checkpoint(Network(module, EDM(), "x_0"), Card("my *set*", seed, 7))
-        models.keep(found, None, f"Mine {seed}")
+        own_models.keep(found, None, f"Mine {seed}")
     theme.header("Page", "A sentence.")
     with controls.bar():
         data = controls.choose_data(n=100)
         acting = reverse_controls.choose_denoiser(data)
     st.session_state["result"] = acting
-    st.session_state["names"] = [one.model.name for one in models.own()]
+    st.session_state["names"] = [one.model.name for one in own_models.own()]
     links.sync()
 
 

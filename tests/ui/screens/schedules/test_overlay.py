@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.measures.curves import QUANTITIES
-from diffviz.ui.choices.configs import SCHEDULE_KNOBS
+from diffviz.scenes.configs import SCHEDULE_KNOBS
 from diffviz.ui.screens.schedules import overlay, strip
 from tests.ui.keys import address, view
 

@@ -12,8 +12,8 @@ from diffviz.core.denoisers import Network
 from diffviz.core.schedules import EDM
 from diffviz.models.checkpoints import Card, CheckpointError, dumps
 from diffviz.networks.mlp import NetworkConfig, PointNetwork
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.choices.models import ModelConfig
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
 from diffviz.ui.screens.training.controls import data_query
 from diffviz.ui.screens.training.files import read
 from diffviz.ui.screens.training.words import about_model, metrics_html
@@ -80,7 +80,7 @@ def test_rounded_weights_are_told(rounded: bool) -> None:
 def page() -> None:
     import streamlit as st
 
-    from diffviz.ui.choices.configs import DataConfig
+    from diffviz.scenes.configs import DataConfig
     from diffviz.ui.screens.training import files as training_files
 
     training_files.load(DataConfig())

@@ -11,13 +11,10 @@ import pytest
 import streamlit as st
 import torch
 
-from diffviz.studies.memorise import SIZES, Figures, Recipe, copies
-from diffviz.ui.choices.configs import DataConfig
-from diffviz.ui.parts.player import decode
-from diffviz.ui.screens.training import memorise_run as m
-from diffviz.ui.screens.training import memorise_words
-from diffviz.ui.screens.training.memorise_figures import over_sizes
-from diffviz.ui.screens.training.memorise_run import (
+from diffviz.scenes import memorise as m
+from diffviz.scenes.buffer import decode
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.memorise import (
     Experiment,
     Ladder,
     Outcome,
@@ -25,6 +22,10 @@ from diffviz.ui.screens.training.memorise_run import (
     points_of,
     shown,
 )
+from diffviz.studies.memorise import SIZES, Figures, Recipe, copies
+from diffviz.ui.screens.training import memorise_words
+from diffviz.ui.screens.training.memorise import found_here
+from diffviz.ui.screens.training.memorise_figures import over_sizes
 from diffviz.ui.shell.theme import DARK, LIGHT
 
 MOONS = DataConfig("moons", 8000)
@@ -67,14 +68,14 @@ def test_a_ladder_goes_size_by_size_in_small_slices() -> None:
 
 def test_results_are_shared_and_stay_in_the_session(session: dict[str, Any]) -> None:
     work = done()
-    mine = known(QUICK, work)
+    mine = found_here(QUICK, work)
     assert mine[4] is work.found[4]
     session.clear()
     assert known(QUICK)[4] is work.found[4], "others find it too"
     assert known(replace(QUICK, recipe=Recipe(steps=61))) == {}
-    known(QUICK, work)
+    found_here(QUICK, work)
     m._KEPT.clear()
-    assert known(QUICK)[4] is work.found[4], "and the session keeps it"
+    assert found_here(QUICK, None)[4] is work.found[4], "and the session keeps it"
 
 
 def test_shipped_results_are_there_at_once_and_give_way_one_by_one() -> None:
