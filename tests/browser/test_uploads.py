@@ -109,9 +109,9 @@ def test_a_table_is_brought_and_goes_along_to_other_pages(
     expect(page.get_by_text("60 rows, 3 columns, separated by semicolons")).to_be_visible()
     expect(page.get_by_test_id("stDataFrame")).to_be_visible()
     page.keyboard.press("Escape")
+    wait_idle(page)  # while a page runs, what is new stands beside what will go
     for name in ("a", "b", "Each its own"):
         expect(page.get_by_role("radio", name=name, exact=True)).to_be_visible()
-    wait_idle(page)
 
     page.get_by_role("link", name="Schedules", exact=True).click()
     expect(page).to_have_url(re.compile("/schedules"))

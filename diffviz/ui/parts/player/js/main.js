@@ -26,7 +26,7 @@ const CLICK_SLOP = 5;
 // than FLAT times as wide as high.
 const NARROW = 560;
 const WIDE = 900;
-const shareOf = (width) => (width >= WIDE ? 0.6 : width >= NARROW ? 0.55 : 0.5);
+const shareOf = (width) => (width >= WIDE ? 0.6 : width >= NARROW ? 0.56 : 0.5);
 const RAIL = { width: 300, gap: 18 };
 const PANEL_GAP = 12;
 const FLAT = 1.6;
