@@ -22,7 +22,7 @@ def becomes(read: Callable[[], object], wanted: object = True) -> None:
     end = time.monotonic() + PATIENCE / 1000
     while (found := read()) != wanted and time.monotonic() < end:
         time.sleep(0.05)
-    assert found == wanted
+    assert found == wanted, f"it is {found!r} at last, not {wanted!r}"
 
 
 def player(page: Any, name: str) -> Any:

@@ -11,6 +11,16 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from diffviz.scenes.buffer import (
+    Clock,
+    Curve,
+    Histogram,
+    Points,
+    Rail,
+    StepFormula,
+    Term,
+    encode,
+)
 from diffviz.ui.parts import player as ui
 
 Array = NDArray[np.float64]
@@ -81,7 +91,7 @@ def run(
     curve_t = np.linspace(0, 1, 200)
     with np.errstate(divide="ignore"):
         curve = 2 * np.log(np.divide(*schedule(curve_t)))
-    clock = ui.Clock(
+    clock = Clock(
         t, alpha, sigma, curve_t, curve, "reverse" if direction == "reverse" else "forward"
     )
     x_0, labels = moons(n, rng)
@@ -109,7 +119,7 @@ def run(
     names = ["Exact denoiser", "Learned denoiser", "Data", "Classes"]
     badges = ["exact", "learned", "data", None]
     shown = [
-        ui.Points(
+        Points(
             names[i],
             x_t,
             (-3, 3),
@@ -120,18 +130,16 @@ def run(
         )
         for i in range(panels)
     ]
-    return ui.encode(
-        clock, shown, rail=measures(x_t, alpha, sigma) if rail else None, title="Moons"
-    )
+    return encode(clock, shown, rail=measures(x_t, alpha, sigma) if rail else None, title="Moons")
 
 
-def measures(x_t: Array, alpha: Array, sigma: Array) -> ui.Rail:
+def measures(x_t: Array, alpha: Array, sigma: Array) -> Rail:
     """A rail: histogram, numbers, distance of the mean and variance to N(0, 1), and the step."""
     gap = np.abs(x_t.mean(1)).sum(-1) + np.abs(x_t.var(1) - 1).sum(-1)
-    step = ui.StepFormula(
-        "x_t", [ui.Term("x_0", alpha, "x_0", "data"), ui.Term("eps", sigma, "eps", "noise")]
+    step = StepFormula(
+        "x_t", [Term("x_0", alpha, "x_0", "data"), Term("eps", sigma, "eps", "noise")]
     )
-    return ui.Rail(ui.Histogram(), distance=ui.Curve(gap, "Distance to N(0, 1)"), step=step)
+    return Rail(Histogram(), distance=Curve(gap, "Distance to N(0, 1)"), step=step)
 
 
 def main() -> None:
