@@ -13,7 +13,7 @@ from diffviz import __version__
 __all__ = ["VERBS", "main"]
 
 VERBS = {
-    "app": ("diffviz.ui.shell.serve", "open the pages in a browser (needs the app)"),
+    "app": ("diffviz.ui.shell.serve", "open the pages in a browser"),
     "fetch": ("diffviz.studies.fetch", "download a full set of pictures"),
     "train": ("diffviz.studies.train", "train the networks that ship"),
     "report": ("diffviz.studies.report", "how well the models of points draw"),
@@ -25,7 +25,7 @@ VERBS = {
     "refine": ("diffviz.studies.refine", "what refining does to other models' samples"),
     "bound": ("diffviz.studies.bound", "the variational bound of the models of pictures"),
     "collars": ("diffviz.studies.collar_rates", "whether dogs have the collar that was asked for"),
-    "why": ("diffviz.scenes.why", "where exact and learned runs end (needs the app)"),
+    "why": ("diffviz.scenes.why", "where exact and learned runs end"),
 }
 """Each verb's module, whose ``main`` reads the rest of the line, and what it does."""
 
