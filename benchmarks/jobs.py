@@ -19,6 +19,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -43,6 +44,17 @@ def steps_done(page: Page) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
+def speed_of(
+    steps: Callable[[], Sequence[int]], rest: Callable[[float], None], seconds: float
+) -> float:
+    """Steps a second of trainings together, once all are warm."""
+    while min(steps()) < WARM:
+        rest(0.1)
+    first, began = sum(steps()), time.monotonic()
+    rest(seconds)
+    return (sum(steps()) - first) / (time.monotonic() - began)
+
+
 def on_pages(browser: Browser, address: str, seconds: float) -> float:
     """Steps a second of the trainings together, as their pages tell it."""
     query = {"n": POINTS, "width": WIDTH, "depth": DEPTH, "train_steps": STEPS}
@@ -53,11 +65,11 @@ def on_pages(browser: Browser, address: str, seconds: float) -> float:
         page.locator('.dvz[data-ready="true"]').wait_for(timeout=120_000)
     for page in pages:
         page.get_by_role("button", name="Train from scratch").click()
-    while min(map(steps_done, pages)) < WARM:
-        pages[0].wait_for_timeout(100)
-    first, began = sum(map(steps_done, pages)), time.monotonic()
-    pages[0].wait_for_timeout(1000 * seconds)
-    speed = (sum(map(steps_done, pages)) - first) / (time.monotonic() - began)
+    speed = speed_of(
+        lambda: [steps_done(page) for page in pages],
+        lambda wait: pages[0].wait_for_timeout(1000 * wait),
+        seconds,
+    )
     context.close()
     return speed
 
@@ -79,11 +91,7 @@ def alone(seconds: float) -> float:
     threads = [threading.Thread(target=work, args=(run,)) for run in runs]
     for thread in threads:
         thread.start()
-    while min(run.step for run in runs) < WARM:
-        time.sleep(0.05)
-    first, began = sum(run.step for run in runs), time.monotonic()
-    time.sleep(seconds)
-    speed = (sum(run.step for run in runs) - first) / (time.monotonic() - began)
+    speed = speed_of(lambda: [run.step for run in runs], time.sleep, seconds)
     end.set()
     for thread in threads:
         thread.join()

@@ -13,7 +13,7 @@ from diffviz import __version__
 __all__ = ["VERBS", "main"]
 
 VERBS = {
-    "app": ("diffviz.ui.shell.serve", "open the pages in a browser"),
+    "app": ("diffviz.ui.shell.serve", "open the pages in a browser (needs the app)"),
     "fetch": ("diffviz.studies.fetch", "download a full set of pictures"),
     "train": ("diffviz.studies.train", "train the networks that ship"),
     "report": ("diffviz.studies.report", "how well the models of points draw"),

@@ -1,7 +1,7 @@
 """What pages can be asked for: frozen, hashable choices of data, schedule and sampler.
 
 Cached functions take them as keys; ``load``, ``build`` and ``grid`` turn them into the objects of
-the core. The words that menus show stand beside them. The widgets are in ``controls.py``.
+the core. The words that menus show stand beside them. The widgets are in ``ui.choices.controls``.
 """
 
 from __future__ import annotations

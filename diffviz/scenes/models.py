@@ -7,10 +7,9 @@ they are named by the digest of their weights, so two models never share a cache
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from diffviz.core.denoisers import Denoiser, OnPath
 from diffviz.core.schedules import Schedule
@@ -19,9 +18,7 @@ from diffviz.models.pretrained import PRETRAINED, pretrained
 from diffviz.networks.mlp import PointNetwork
 from diffviz.scenes.configs import DataConfig
 
-_MOST_KEPT = 64  # own models of all sessions that are held in memory
-_LOCK = threading.Lock()
-_KEPT: OrderedDict[str, Checkpoint] = OrderedDict()
+_OWN: WeakValueDictionary[str, Checkpoint] = WeakValueDictionary()  # as long as anybody has them
 
 
 @dataclass(frozen=True)
@@ -50,19 +47,17 @@ def checkpoint(model: ModelConfig) -> Checkpoint:
     """The model and its card; shared by all who ask, so never train it.
 
     Raises:
-        ValueError: if an own model is no longer held.
+        ValueError: if nobody has an own model any more.
         CheckpointError: if a shipped one is damaged.
     """
     if model.kind == "shipped":
         return pretrained(model.name)
-    with _LOCK:
-        found = _KEPT.get(model.name)
+    found = _OWN.get(model.name)
     if found is None:
         raise ValueError(
             "This trained model is no longer in memory: train it again, or load its files on "
             "the Training page."
         )
-    hold(model, found)
     return found
 
 
@@ -90,10 +85,10 @@ def denoiser(model: ModelConfig, schedule: Schedule) -> Denoiser:
     return OnPath(network, network.schedule, schedule)
 
 
-def hold(model: ModelConfig, found: Checkpoint) -> None:
-    """Keep one of the readers' own models at hand; of many, the one asked for longest ago goes."""
-    with _LOCK:
-        _KEPT[model.name] = found
-        _KEPT.move_to_end(model.name)
-        while len(_KEPT) > _MOST_KEPT:
-            _KEPT.popitem(last=False)
+def share(model: ModelConfig, found: Checkpoint) -> Checkpoint:
+    """Let all who know its name find a reader's own model, as long as the reader keeps it.
+
+    Returns:
+        What to keep: the same for all who have this model.
+    """
+    return _OWN.setdefault(model.name, found)

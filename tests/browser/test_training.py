@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,7 +178,9 @@ def test_sessions_share_the_machine_and_a_closed_tab_gives_its_place_away(
     ready(first)
 
     busy[-1].close()
+    closed = time.monotonic()
     expect(status(waiting)).not_to_contain_text("in the queue")
+    assert time.monotonic() - closed < 10
     expect(status(waiting)).to_contain_text(re.compile("to go|Trained to"))
     fine(waiting, serve.log("app.py"))
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from diffviz.models.checkpoints import Checkpoint, dumps
 from diffviz.scenes.configs import DataConfig
-from diffviz.scenes.models import ModelConfig, hold
+from diffviz.scenes.models import ModelConfig, share
 
 _MOST = 4  # models that a session keeps; the oldest goes first
 _SLOT = "_own_models"
@@ -42,16 +42,12 @@ def keep(found: Checkpoint, data: DataConfig | None, title: str) -> ModelConfig:
     digest = hashlib.sha256(dumps(found.denoiser, found.card)[0]).hexdigest()[:16]
     model = ModelConfig("own", digest, title)
     others = {m.model.name: m for m in own() if m.model != model}
-    kept = {digest: OwnModel(model, data, found), **others}
+    kept = {digest: OwnModel(model, data, share(model, found)), **others}
     st.session_state[_SLOT] = dict(list(kept.items())[:_MOST])
-    hold(model, found)
     return model
 
 
 def own() -> list[OwnModel]:
-    """The session's own models, newest first, and all of them at hand."""
+    """The session's own models, newest first."""
     kept = st.session_state.get(_SLOT)
-    mine = list(kept.values()) if isinstance(kept, Mapping) else []
-    for one in reversed(mine):
-        hold(one.model, one.checkpoint)
-    return mine
+    return list(kept.values()) if isinstance(kept, Mapping) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 
 import pytest
@@ -32,7 +33,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """A session of its own, and nothing held by others."""
     session: dict[str, object] = {}
     monkeypatch.setattr(own_models.st, "session_state", session)
-    monkeypatch.setattr(models, "_KEPT", type(models._KEPT)())
+    monkeypatch.setattr(models, "_OWN", type(models._OWN)())
     return session
 
 
@@ -106,17 +107,22 @@ def test_an_own_model_is_found_where_there_is_no_session(memory: dict[str, objec
     assert models.classes(model) == 3
 
 
-def test_one_that_left_the_shared_memory_comes_back_from_its_session(
-    memory: dict[str, object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(models, "_MOST_KEPT", 2)
+def test_a_model_is_there_as_long_as_a_session_has_it(memory: dict[str, object]) -> None:
     first = own_models.keep(tiny(0), None, "mine")
-    for seed in (1, 2):
-        models.hold(ModelConfig("own", f"another reader's {seed}"), tiny(seed))
+    others = [tiny(seed) for seed in range(1, 100)]  # of as many readers
+    for seed, found in enumerate(others):
+        models.share(ModelConfig("own", f"another reader's {seed}"), found)
+    assert models.checkpoint(first).card.seed == 0
+    here = dict(memory)
+    memory.clear()
+    assert own_models.keep(tiny(0), None, "the same, in another session") == first
+    here.clear()
+    gc.collect()
+    assert models.checkpoint(first) is own_models.own()[0].checkpoint
+    memory.clear()
+    gc.collect()
     with pytest.raises(ValueError, match="train it again, or load its files"):
         models.checkpoint(first)
-    assert own_models.own()[0].model == first  # as every page asks before it offers one
-    assert models.checkpoint(first).card.seed == 0
 
 
 def session() -> None:

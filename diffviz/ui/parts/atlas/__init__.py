@@ -35,6 +35,14 @@ _WORD = re.compile(r"-?[0-9]{1,3}(\.[0-9]{1,6})?,-?[0-9]{1,3}(\.[0-9]{1,6})?")
 Pin = tuple[float, float]
 
 
+def _colors(palette: theme.Palette) -> dict[str, Any]:
+    names = ("data", "noise", "path", "text", "muted", "grid", "background")
+    return {name: getattr(palette, name) for name in names} | {"classes": list(palette.classes)}
+
+
+_COLORS = {"light": _colors(theme.LIGHT), "dark": _colors(theme.DARK)}
+
+
 def atlas(packed: Mapping[str, Any], *, key: str, pin: Pin | None = None) -> Pin | None:
     """Mount the map and return the code that is pinned.
 
@@ -57,10 +65,7 @@ def atlas(packed: Mapping[str, Any], *, key: str, pin: Pin | None = None) -> Pin
         key=key,
         data={
             "id": key,
-            "chart": {
-                **packed,
-                "colors": {"light": _colors(theme.LIGHT), "dark": _colors(theme.DARK)},
-            },
+            "chart": {**packed, "colors": _COLORS},
             "pin": wish.word or "",
             "revision": wish.revision,
         },
@@ -105,11 +110,6 @@ def _report(state: object, limits: Sequence[float]) -> wishes.Report | None:
     if pin is not None and not all(limits[0] <= v <= limits[1] for v in pin):
         return None
     return wishes.Report(word, int(after))
-
-
-def _colors(palette: theme.Palette) -> dict[str, Any]:
-    names = ("data", "noise", "path", "text", "muted", "grid", "background")
-    return {name: getattr(palette, name) for name in names} | {"classes": list(palette.classes)}
 
 
 @cache
