@@ -36,8 +36,9 @@ from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser, Wrapper
 from diffviz.core.history import History
+from diffviz.core.noising import combine, noise_like
 from diffviz.core.parametrizations import levels
-from diffviz.core.samplers.base import Sampler, Step, combine, noise_like
+from diffviz.core.samplers.base import Sampler, Step
 from diffviz.core.schedules import Schedule
 from diffviz.core.trajectory import State
 
@@ -198,11 +199,9 @@ class Finished(_Around):
         super().__init__(sampler)
         self.finish = finish
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Go from t to s as the sampler does; at s = 0 finish."""
-        step = self.sampler.step(x_t, t, s, history, generator)
+        step = self.sampler.step(x_t, t, s, history)
         return step._replace(x_s=self.finish(step.x_s)) if s == 0 else step
 
 
@@ -234,28 +233,24 @@ class Resampled(_Around):
         self.stochastic = sampler.stochastic or repeats > 1
         self.evaluations_a_step = repeats * sampler.evaluations_a_step
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Go from t to s, and back and again ``repeats - 1`` times."""
         if self.repeats > 1:
             history.forget()
-        first = step = self.sampler.step(x_t, t, s, history, generator)
+        first = step = self.sampler.step(x_t, t, s, history)
         z = step.z
         for _ in range(self.repeats - 1 if s > 0 else 0):
-            x_again, back = _noised_back(step.x_s, t, s, history, generator)
-            step = self.sampler.step(x_again, t, s, history, generator)
+            x_again, back = _noised_back(step.x_s, t, s, history)
+            step = self.sampler.step(x_again, t, s, history)
             z = back if step.z is None else step.z
         return Step(step.x_s, first.x_0, first.eps, z)
 
 
-def _noised_back(
-    x_s: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-) -> tuple[Tensor, Tensor]:
+def _noised_back(x_s: Tensor, t: float, s: float, history: History) -> tuple[Tensor, Tensor]:
     """Return x_t drawn from q(x_t | x_s), and its z."""
     (alpha_t, sigma_t), (alpha_s, sigma_s) = history.level(t), history.level(s)
     r = alpha_t / alpha_s
-    z = noise_like(x_s, generator)
+    z = history.fresh(x_s)
     return combine((r, x_s), (math.sqrt(max(sigma_t**2 - (r * sigma_s) ** 2, 0.0)), z)), z
 
 

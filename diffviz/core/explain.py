@@ -22,7 +22,7 @@ from diffviz.core.history import History, Visit, falling
 from diffviz.core.samplers.base import Coefficients, Sampler, line
 from diffviz.core.schedules import Schedule
 
-__all__ = ["Quantity", "StepTerm", "Steps", "changes", "explain", "explain_jumps"]
+__all__ = ["Quantity", "StepTerm", "Steps", "explain", "explain_jumps"]
 
 Quantity: TypeAlias = Literal["x_t", "x_0", "eps", "z", "change", "rest"]
 """What a coefficient stands before.
@@ -41,7 +41,6 @@ _RECORDED: dict[Quantity, tuple[str, str]] = {
 }
 _PRIME = chr(0x2032)
 _AGO = ("since the step before", "one step before that", "two steps before that")
-_BETWEEN = ("rest", "what the steps in between change")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +84,8 @@ def explain(sampler: Sampler, schedule: Schedule, grid: Tensor) -> Steps:
         grid: (steps + 1,) falling times.
     """
     history = History(None, schedule, falling(grid), sampler.memory)
-    stops = [
-        *(sampler.churned(t, history) for t in history.grid[:-1]),
-        (history.grid[-1], 1.0, 0.0),
-    ]
+    stops = [sampler.churned(t, history) for t in history.grid[:-1]]
+    stops.append((history.grid[-1], 1.0, 0.0))
     rows, nothing = [], torch.empty(0)
     for ((t, _, _), (_, keep, fresh)), s in zip(pairwise(stops), history.grid[1:], strict=True):
         row = {key: keep * c for key, c in _flat(sampler.coefficients(t, s, history)).items()}
@@ -106,21 +103,8 @@ def explain_jumps(schedule: Schedule, times: Tensor) -> Steps:
     """
     levels = [schedule.at(t) for t in times.tolist()]
     rows = [_flat(line(t, s)._replace(rest=(1.0,))) for t, s in pairwise(levels)]
-    sentence = "Several steps lie between two frames: one jump, and what they change."
-    return Steps(_terms(rows, (_BETWEEN,)), sentence)
-
-
-def changes(x_0: Tensor, ago: int = 0) -> Tensor:
-    """Return (steps, N, ...), the change of x_0 that each step's term of so long ago stands before.
-
-    Args:
-        x_0: (steps + 1, N, ...) predictions of a run.
-        ago: how many steps before the present one; 0 where there is no such step yet.
-    """
-    change = torch.zeros_like(x_0[:-1])
-    moved = x_0[1:-1] - x_0[:-2]
-    change[ago + 1 :] = moved[: max(len(moved) - ago, 0)]
-    return change
+    terms = _terms(rows, (("rest", "what the steps in between change"),))
+    return Steps(terms, "Several steps lie between two frames: one jump, and what they change.")
 
 
 def _flat(row: Coefficients) -> Row:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser
+from diffviz.core.noising import noise_like
 from diffviz.core.parametrizations import to_eps
 from diffviz.core.schedules import Schedule
 
@@ -43,17 +44,25 @@ class History:
         past: the last ``memory`` visits, the latest last.
     """
 
-    __slots__ = ("_done", "_memory", "denoiser", "evaluations", "grid", "level", "past", "schedule")
+    __slots__ = (
+        "_done", "_generator", "_memory", "denoiser", "evaluations", "grid", "level", "past",
+        "schedule",
+    )  # fmt: skip
 
     def __init__(
-        self, denoiser: Denoiser | None, schedule: Schedule, grid: list[float], memory: int = 0
+        self,
+        denoiser: Denoiser | None,
+        schedule: Schedule,
+        grid: list[float],
+        memory: int = 0,
+        generator: torch.Generator | None = None,
     ) -> None:
         self.denoiser, self.schedule, self.grid = denoiser, schedule, grid
         self.level: Callable[[float], Level] = schedule.at
         self.evaluations = 0
         self.past: list[Visit] = []
-        self._memory = memory
-        self._done: dict[Callable[[History], Any], Any] = {}
+        self._memory, self._generator = memory, generator
+        self._done: dict[Callable[..., Any], Any] = {}
 
     def denoise(self, x_t: Tensor, t: float) -> Tensor:
         """Return x_0 predicted at (x_t, t), and count it."""
@@ -65,6 +74,10 @@ class History:
         """Return (x_0, eps) predicted at (x_t, t), and count it."""
         x_0 = self.denoise(x_t, t)
         return x_0, to_eps(x_t, x_0, *self.level(t))
+
+    def fresh(self, x: Tensor) -> Tensor:
+        """Draw fresh N(0, I) noise of ``x``'s shape, the next of the run."""
+        return noise_like(x, self._generator)
 
     def keep(self, visit: Visit) -> None:
         """Remember a visit, and drop the oldest beyond the memory."""
@@ -85,9 +98,12 @@ class History:
     def table(
         self, rule: Callable[[Tensor], tuple[Tensor, Tensor]]
     ) -> dict[float, tuple[float, float]]:
-        """Return what a rule of the schedule says at every time of the grid, as numbers."""
-        values = rule(torch.tensor(self.grid, dtype=torch.float64))
-        return dict(zip(self.grid, zip(*(v.tolist() for v in values), strict=True), strict=True))
+        """Return what a rule of the schedule says at every time of the grid, once a run."""
+        if rule not in self._done:
+            pair = (v.tolist() for v in rule(torch.tensor(self.grid, dtype=torch.float64)))
+            self._done[rule] = dict(zip(self.grid, zip(*pair, strict=True), strict=True))
+        found: dict[float, tuple[float, float]] = self._done[rule]
+        return found
 
 
 def falling(grid: Tensor) -> list[float]:

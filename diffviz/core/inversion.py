@@ -34,9 +34,10 @@ from torch import Tensor
 from diffviz.core.denoisers import Denoiser
 from diffviz.core.history import History
 from diffviz.core.samplers.base import Sampler
-from diffviz.core.samplers.ode import Euler, Heun, InRatio
+from diffviz.core.samplers.ode import Euler, Heun
 from diffviz.core.schedules import EDM
 from diffviz.core.trajectory import State
+from diffviz.core.variables import InRatio
 
 __all__ = ["PATH", "SOLVERS", "decode", "encode", "follow", "round_trip", "slerp"]
 
@@ -185,7 +186,7 @@ def _states(denoiser: Denoiser, u: Tensor, times: list[float], solver: Sampler) 
     history, nothing = History(denoiser, PATH, times), torch.zeros_like(u)
     for index, (t, s) in enumerate(pairwise(times)):
         spent = history.evaluations
-        step = solver.step(u, t, s, history, None)
+        step = solver.step(u, t, s, history)
         alpha, sigma = history.level(t)
         yield State(index, t, alpha, sigma, u, step.x_0, step.eps, nothing, spent)
         u = step.x_s

@@ -20,7 +20,7 @@ from torch import Tensor
 from diffviz.core.parametrizations import levels
 from diffviz.core.schedules import Schedule
 
-__all__ = ["Noise", "jump", "transition", "walk"]
+__all__ = ["Noise", "combine", "jump", "noise_like", "transition", "walk"]
 
 _APART = 2_654_435_769  # 2^32 over the golden ratio: multiples lie far apart modulo 2^32
 _BLOCK = 16  # normal numbers that torch makes at a time
@@ -52,6 +52,22 @@ class Noise(torch.Generator):
         whole = -(-x.numel() // _BLOCK) * _BLOCK
         noise = torch.randn(whole, generator=self, dtype=x.dtype)
         return noise[: x.numel()].reshape(x.shape).to(x.device)
+
+
+def noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw N(0, I) noise of ``x``'s shape, dtype and device."""
+    if isinstance(generator, Noise):
+        return generator.like(x)
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+
+
+def combine(*terms: tuple[float, Tensor]) -> Tensor:
+    """Return the sum of coefficient times quantity, a pass for each that is not 0."""
+    total: Tensor | None = None
+    for weight, x in terms:
+        if weight:
+            total = x * weight if total is None else total.add_(x, alpha=weight)
+    return torch.zeros_like(terms[0][1]) if total is None else total
 
 
 def jump(schedule: Schedule, x_0: Tensor, t: Tensor | float, eps: Tensor) -> Tensor:

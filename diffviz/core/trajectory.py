@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-__all__ = ["Diverged", "State", "Trajectory"]
+__all__ = ["Diverged", "State", "Trajectory", "changes"]
 
 
 class Diverged(ArithmeticError):
@@ -100,6 +100,19 @@ class Trajectory:
     def __len__(self) -> int:
         """Return S, the number of stops."""
         return len(self.t)
+
+
+def changes(x_0: Tensor, ago: int = 0) -> Tensor:
+    """Return (steps, N, ...), the change of x_0 that each step's term of so long ago stands before.
+
+    Args:
+        x_0: (steps + 1, N, ...) predictions of a run.
+        ago: how many steps before the present one; 0 where there is no such step yet.
+    """
+    change = torch.zeros_like(x_0[:-1])
+    moved = x_0[1:-1] - x_0[:-2]
+    change[ago + 1 :] = moved[: max(len(moved) - ago, 0)]
+    return change
 
 
 def _stack(values: list[Tensor] | list[float]) -> Tensor:

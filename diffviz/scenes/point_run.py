@@ -19,11 +19,11 @@ from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser, Exact
 from diffviz.core.distributions import Distribution, Empirical
-from diffviz.core.explain import Steps, StepTerm, changes
+from diffviz.core.explain import Steps, StepTerm
 from diffviz.core.grids import make_grid
 from diffviz.core.run import Plan, Watch, ignore, kept, simulate
 from diffviz.core.schedules import Schedule
-from diffviz.core.trajectory import Trajectory
+from diffviz.core.trajectory import Trajectory, changes
 from diffviz.data.pictures import IMAGE_INFO
 from diffviz.data.points import MIXTURES
 from diffviz.measures.metrics import sliced_wasserstein_path

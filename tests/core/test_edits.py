@@ -59,9 +59,7 @@ class Pixels(Denoiser):
 class OnTheFlow(Sampler):
     """The exact probability-flow step for ``Pixels``: every x_t keeps its quantile."""
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         x_0, eps = history.predict(x_t, t)
         (alpha_t, v_t), (alpha_s, v_s) = (
             (alpha, math.hypot(alpha * S, sigma)) for alpha, sigma in map(history.level, (t, s))

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser, Exact
 from diffviz.core.distributions import GaussianMixture
-from diffviz.core.explain import Steps, changes, explain, explain_jumps
+from diffviz.core.explain import Steps, explain, explain_jumps
 from diffviz.core.grids import make_grid
 from diffviz.core.parametrizations import to_eps
 from diffviz.core.samplers import (
@@ -29,7 +29,7 @@ from diffviz.core.samplers import (
     Step,
 )
 from diffviz.core.schedules import SCHEDULES, Cosine, Schedule, zero_terminal_snr
-from diffviz.core.trajectory import Trajectory
+from diffviz.core.trajectory import Trajectory, changes
 
 PATHS: dict[str, Schedule] = {
     "linear": SCHEDULES["linear"](),
@@ -214,9 +214,7 @@ def test_a_sampler_that_says_no_coefficients_is_a_line_and_what_else_it_adds() -
     class Shaken(Sampler):
         """A step of DDIM that is moved by 1."""
 
-        def step(
-            self, x_t: Tensor, t: float, s: float, history: History, generator: object
-        ) -> Step:
+        def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
             x_0, eps = history.predict(x_t, t)
             alpha, sigma = history.level(s)
             return Step(alpha * x_0 + sigma * eps + 1, x_0, eps)

@@ -13,6 +13,7 @@ import torch
 from diffviz.core.denoisers import Exact
 from diffviz.core.distributions import Empirical
 from diffviz.core.grids import SPACINGS, make_grid
+from diffviz.core.knobs import knobs_of
 from diffviz.core.noising import walk
 from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
@@ -99,7 +100,7 @@ def test_samplers_walk_the_ends_or_say_that_they_diverged(name: str) -> None:
     rng = random.Random(name)
     points = Empirical(DATASETS["moons"](30, 0))
     schedules = [s for each in SCHEDULES for s in ends(each)]
-    knobs = SAMPLERS[name].knobs()
+    knobs = knobs_of(SAMPLERS[name])
     for schedule in rng.sample(schedules, 40):
         steps = rng.choice((1, 2, 8))
         if isinstance(schedule, DiscreteVP):

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from diffviz.core.denoisers import Denoiser, Network
+from diffviz.core.noising import noise_like
 from diffviz.core.samplers import DPMpp2M
-from diffviz.core.samplers.base import noise_like
 from diffviz.core.schedules import EDM
 from diffviz.data.full_sets import SOURCES, Split
 from diffviz.models.checkpoints import CheckpointError

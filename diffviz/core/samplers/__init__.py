@@ -6,8 +6,9 @@ from diffviz.core.history import History, Visit
 from diffviz.core.samplers.ancestral import DDIM, DDPM, EulerAncestral
 from diffviz.core.samplers.base import Coefficients, LinearSampler, Sampler, Step, line
 from diffviz.core.samplers.dpm import DPMpp2M, DPMpp2MSDE
-from diffviz.core.samplers.ode import VARIABLES, EDMStochastic, Euler, Heun, InRatio, InTime
+from diffviz.core.samplers.ode import EDMStochastic, Euler, Heun
 from diffviz.core.samplers.sde import AnnealedLangevin, EulerMaruyama, PredictorCorrector
+from diffviz.core.variables import VARIABLES, InRatio, InTime
 
 __all__ = [
     "DDIM", "DDPM", "SAMPLERS", "VARIABLES", "AnnealedLangevin", "Coefficients", "DPMpp2M",

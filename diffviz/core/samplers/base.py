@@ -27,8 +27,7 @@ from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser
 from diffviz.core.history import History, Level, Visit, falling
-from diffviz.core.knobs import Knob, knobs_of
-from diffviz.core.noising import Noise
+from diffviz.core.noising import combine
 from diffviz.core.parametrizations import to_eps
 from diffviz.core.schedules import Schedule
 from diffviz.core.trajectory import State
@@ -103,23 +102,15 @@ class Sampler(ABC):
         cls.short = own.get("short", cls.title.split(" (")[0])
         cls.sentence = own.get("sentence", (cls.__doc__ or cls.title).split("\n")[0])
 
-    @classmethod
-    def knobs(cls) -> tuple[Knob, ...]:
-        """Return the numbers that a reader may set: those that the constructor gives a range."""
-        return knobs_of(cls)
-
     @abstractmethod
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Go from x_t at time t to the earlier time s.
 
         Args:
             x_t: (N, ...).
             t: the time of ``x_t``, above s.
             s: the next stop, possibly 0.
-            history: the run so far, and the way to ask the denoiser.
-            generator: of the fresh noise.
+            history: the run so far, and the way to ask the denoiser and to draw fresh noise.
         """
 
     def coefficients(self, t: float, s: float, history: History) -> Coefficients:
@@ -168,12 +159,23 @@ class Sampler(ABC):
         Raises:
             ValueError: if the grid does not fall strictly between 1 and 0.
         """
-        history = History(denoiser, schedule, falling(grid), self.memory)
-        nothing = torch.zeros_like(x_1)
-        for index, (visit, z, spent) in enumerate(self._walk(history, x_1, generator)):
-            t, x_t, x_0, eps = visit
-            fresh = nothing if z is None else z
-            yield State(index, t, *history.level(t), x_t, x_0, eps, fresh, spent)
+        history = History(denoiser, schedule, falling(grid), self.memory, generator)
+        x_t = x_1
+        nothing = z = torch.zeros_like(x_1)
+        for index, (t, s) in enumerate(pairwise(history.grid)):
+            spent = history.evaluations
+            if self.churns:
+                t, keep, fresh = self.churned(t, history)
+                if fresh:
+                    z = history.fresh(x_t)
+                    x_t = combine((keep, x_t), (fresh, z))
+            step = self.step(x_t, t, s, history)
+            yield State(index, t, *history.level(t), x_t, step.x_0, step.eps, z, spent)
+            history.keep(Visit(t, x_t, step.x_0, step.eps))
+            x_t, z = step.x_s, nothing if step.z is None else step.z
+        x_0 = step.x_0 if s > 0 else x_t
+        eps = to_eps(x_t, x_0, *history.level(s)) if s > 0 else nothing
+        yield State(index + 1, s, *history.level(s), x_t, x_0, eps, z, history.evaluations)
 
     def sample(
         self,
@@ -183,32 +185,10 @@ class Sampler(ABC):
         x_1: Tensor,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Return only where the run ends, (N, ...): ``iterate`` without the recording."""
-        history = History(denoiser, schedule, falling(grid), self.memory)
-        for visit, _, _ in self._walk(history, x_1, generator):
-            x_t = visit.x_t
+        """Return only where the run ends, (N, ...)."""
+        for state in self.iterate(denoiser, schedule, grid, x_1, generator):
+            x_t = state.x_t
         return x_t
-
-    def _walk(
-        self, history: History, x_t: Tensor, generator: torch.Generator | None
-    ) -> Iterator[tuple[Visit, Tensor | None, int]]:
-        """Yield every stop's visit, the noise injected on the way there, and the NFE so far."""
-        z: Tensor | None = None
-        for t, s in pairwise(history.grid):
-            spent = history.evaluations
-            if self.churns:
-                t, keep, fresh = self.churned(t, history)
-                if fresh:
-                    z = noise_like(x_t, generator)
-                    x_t = combine((keep, x_t), (fresh, z))
-            step = self.step(x_t, t, s, history, generator)
-            visit = Visit(t, x_t, step.x_0, step.eps)
-            yield visit, z, spent
-            history.keep(visit)
-            x_t, z = step.x_s, step.z
-        x_0 = step.x_0 if s > 0 else x_t
-        eps = to_eps(x_t, x_0, *history.level(s)) if s > 0 else torch.zeros_like(x_t)
-        yield Visit(s, x_t, x_0, eps), z, history.evaluations
 
 
 class LinearSampler(Sampler):
@@ -218,9 +198,7 @@ class LinearSampler(Sampler):
     def coefficients(self, t: float, s: float, history: History) -> Coefficients:
         """Return what the step from t to s adds up to, from times and levels alone."""
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Go from t to s: ask once, and add up."""
         x_0, eps = history.predict(x_t, t)
         of_x_t, of_x_0, of_eps, of_z, of_change, _ = self.coefficients(t, s, history)
@@ -229,7 +207,7 @@ class LinearSampler(Sampler):
             x_s.add_(later - visit.x_0, alpha=weight)
             later = visit.x_0
         if of_z:
-            z = noise_like(x_t, generator)
+            z = history.fresh(x_t)
             x_s.add_(z, alpha=of_z)
         return Step(x_s, x_0, eps, z)
 
@@ -245,28 +223,11 @@ def line(level_t: Level, level_s: Level, eta: float = 0.0) -> Coefficients:
     if eta == 0 or sigma_s == 0:
         return Coefficients(0.0, alpha_s, sigma_s)
     kept = 1 - eta**2 + (eta * signal_ratio(level_t, level_s)) ** 2
-    return Coefficients(
-        0.0, alpha_s, sigma_s * math.sqrt(kept), sigma_s * math.sqrt(max(1 - kept, 0.0))
-    )
+    fresh = math.sqrt(max(1 - kept, 0.0))
+    return Coefficients(0.0, alpha_s, sigma_s * math.sqrt(kept), sigma_s * fresh)
 
 
 def signal_ratio(level_t: Level, level_s: Level) -> float:
     """Return e^{-h} = sqrt(SNR_t / SNR_s), in [0, 1)."""
     (alpha_t, sigma_t), (alpha_s, sigma_s) = level_t, level_s
     return (alpha_t * sigma_s) / (sigma_t * alpha_s)
-
-
-def noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw N(0, I) noise of ``x``'s shape, dtype and device."""
-    if isinstance(generator, Noise):
-        return generator.like(x)
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-
-
-def combine(*terms: tuple[float, Tensor]) -> Tensor:
-    """Return the sum of coefficient times quantity, a pass for each that is not 0."""
-    total: Tensor | None = None
-    for weight, x in terms:
-        if weight:
-            total = x * weight if total is None else total.add_(x, alpha=weight)
-    return torch.zeros_like(terms[0][1]) if total is None else total

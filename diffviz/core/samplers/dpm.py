@@ -31,13 +31,13 @@ class DPMpp2M(LinearSampler):
         """Return the line, and the second-order term where two steps of finite length allow it."""
         level_t, level_s = history.level(t), history.level(s)
         first = line(level_t, level_s, eta=float(self.stochastic))
-        before = _log_snr(history.past[-1].t, history) if history.past else -math.inf
-        if before == -math.inf or s == 0:  # a step from pure noise has infinite length
+        before = signal_ratio(history.level(history.past[-1].t), level_t) if history.past else 0.0
+        if before == 0 or s == 0:  # a step from pure noise has infinite length
             return first
-        now = _log_snr(t, history)
-        share = (_log_snr(s, history) - now) / (2 * (now - before))
-        decay = signal_ratio(level_t, level_s) ** (2 if self.stochastic else 1)
-        return first._replace(change=(level_s[0] * (1 - decay) * share,))
+        decay = signal_ratio(level_t, level_s)
+        share = math.log(decay) / (2 * math.log(before))
+        gone = 1 - (decay**2 if self.stochastic else decay)
+        return first._replace(change=(level_s[0] * gone * share,))
 
 
 class DPMpp2MSDE(DPMpp2M):
@@ -46,8 +46,3 @@ class DPMpp2MSDE(DPMpp2M):
     title = short = "DPM-Solver++ (2M SDE)"
     sentence = "The same extrapolation as without noise, and fresh noise beside it."
     stochastic = True
-
-
-def _log_snr(t: float, history: History) -> float:
-    alpha, sigma = history.level(t)
-    return 2 * (math.log(alpha) - math.log(sigma)) if alpha > 0 else -math.inf

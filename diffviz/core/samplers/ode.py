@@ -1,118 +1,27 @@
-r"""The probability-flow ODE by Euler and Heun, and Karras et al.'s sampler with churn.
+"""The probability-flow ODE by Euler and Heun, and Karras et al.'s sampler with churn.
 
-An ODE has one solution, but a solver's steps depend on the variable they are taken in:
-
-    InRatio   d(x / alpha) / d(sigma / alpha) = eps            Song et al. 2021 (DDIM), eq. 14;
-                                                               Karras et al. 2022, eq. 1
-    InTime    dx / dt = alpha' x_0 + sigma' eps                Song et al. 2021, eq. 13
-
-In the ratio Euler is DDIM with eta = 0, whatever the schedule.  In time it depends on the schedule,
-and for rectified flow it is the usual Euler step of flow matching.
+What the solvers integrate in is a choice: see ``diffviz.core.variables``.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from diffviz.core.history import History
 from diffviz.core.knobs import Range
-from diffviz.core.parametrizations import to_eps
-from diffviz.core.samplers.base import Coefficients, LinearSampler, Step, line
-
-_NOTHING = 1e-12  # alpha / sigma below this is pure noise to an ODE solver
-
-
-class Variable(ABC):
-    """What an ODE solver integrates in: the slope there, and steps along it.
-
-    Attributes:
-        title: its name in a menu.
-        sentence: what is integrated, in one sentence.
-        over: its symbol, in words.
-    """
-
-    title: ClassVar[str]
-    sentence: ClassVar[str]
-    over: ClassVar[str]
-
-    @abstractmethod
-    def slope(self, t: float, history: History) -> tuple[float, float]:
-        """Return a and b of the solution's slope a x_0 + b eps at t."""
-
-    @abstractmethod
-    def length(self, t: float, s: float, history: History) -> float:
-        """Return how far x_s moves for one unit of slope; 0 where only Euler's step is defined."""
-
-    @abstractmethod
-    def euler(self, t: float, s: float, history: History) -> Coefficients:
-        """Return x_s along the slope at t."""
-
-
-class InRatio(Variable):
-    """x / alpha over sigma / alpha: EDM's variables, and the field's usual choice.
-
-    Written without dividing x by alpha, x_s = alpha_s x_0 + sigma_s eps.  From alpha_t = 0, where
-    the ratio is infinite, or so near it that x_t holds nothing of x_0 but rounding, only this Euler
-    step is defined, and Heun takes it.
-    """
-
-    title = "sigma / alpha (EDM)"
-    sentence = "Always x / alpha over sigma / alpha."
-    over = "sigma / alpha"
-
-    def slope(self, t: float, history: History) -> tuple[float, float]:
-        """Return the slope eps."""
-        return 0.0, 1.0
-
-    def length(self, t: float, s: float, history: History) -> float:
-        """Return alpha_s (sigma_s / alpha_s - sigma_t / alpha_t), or 0 from alpha_t of about 0."""
-        (alpha_t, sigma_t), (alpha_s, sigma_s) = history.level(t), history.level(s)
-        return sigma_s - alpha_s * sigma_t / alpha_t if alpha_t > _NOTHING * sigma_t else 0.0
-
-    def euler(self, t: float, s: float, history: History) -> Coefficients:
-        """Return alpha_s x_0 + sigma_s eps."""
-        return line(history.level(t), history.level(s))
-
-
-class InTime(Variable):
-    """x over the schedule's own t."""
-
-    title = "Time t"
-    sentence = "Always x over the schedule's own t."
-    over = "the time t"
-
-    def slope(self, t: float, history: History) -> tuple[float, float]:
-        """Return the slope alpha' x_0 + sigma' eps."""
-        return history.once(_slopes)[t]
-
-    def length(self, t: float, s: float, history: History) -> float:
-        """Return s - t."""
-        return s - t
-
-    def euler(self, t: float, s: float, history: History) -> Coefficients:
-        """Return x_t + (s - t) (alpha' x_0 + sigma' eps)."""
-        d_alpha, d_sigma = self.slope(t, history)
-        return Coefficients(1.0, (s - t) * d_alpha, (s - t) * d_sigma)
-
-
-VARIABLES: dict[str, Variable] = {"ratio": InRatio(), "time": InTime()}
+from diffviz.core.samplers.base import Coefficients, LinearSampler, Step
+from diffviz.core.variables import InRatio, Variable, usual
 
 
 class Euler(LinearSampler):
     """First order.
 
-    By default it integrates in the ratio, but in time along a flow from pure noise: a path that
-    starts at alpha = 0 and whose slope stays finite down to the data, as rectified flow's does.  On
-    a path whose sigma' grows without bound there (a chain of noisings, sigma about sqrt(t)) steps
-    in time overshoot.
-
     Args:
-        variable: ``InRatio()`` or ``InTime()``, None for the default.
+        variable: ``InRatio()`` or ``InTime()``; by default what is ``usual`` on the path.
     """
 
     title = "Euler (ODE)"
@@ -123,11 +32,11 @@ class Euler(LinearSampler):
 
     def variable_of(self, history: History) -> Variable:
         """Return the variable that a run integrates in."""
-        return self.variable or history.once(_usual)
+        return self.variable or history.once(usual)
 
     def coefficients(self, t: float, s: float, history: History) -> Coefficients:
         """Return x_s along the slope at t."""
-        return self.variable_of(history).euler(t, s, history)
+        return Coefficients(*self.variable_of(history).euler(t, s, history))
 
     def said(self, history: History) -> str:
         """Return the sentence and the variable of this run."""
@@ -156,17 +65,14 @@ class Heun(Euler):
     def _half(self, t: float, s: float, history: History) -> float:
         return self.variable_of(history).length(t, s, history) / 2 if s > 0 else 0.0
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Go from t to s along the mean slope."""
-        step = super().step(x_t, t, s, history, generator)
+        step = super().step(x_t, t, s, history)
         half = self._half(t, s, history)
         if half == 0:
             return step
         variable, x_s = self.variable_of(history), step.x_s
-        x_0 = history.denoise(x_s, s)
-        eps = to_eps(x_s, x_0, *history.level(s))
+        x_0, eps = history.predict(x_s, s)
         (a_t, b_t), (a_s, b_s) = variable.slope(t, history), variable.slope(s, history)
         x_s = torch.add(x_s, eps, alpha=half * b_s).sub_(step.eps, alpha=half * b_t)
         if a_s or a_t:
@@ -228,14 +134,3 @@ class EDMStochastic(Heun):
         noisier = history.schedule.t_at_log_snr(log_snr - 2 * math.log1p(gamma))
         t_hat = torch.where(churned & (gamma > 0), noisier.maximum(times), times)
         return dict(zip(history.grid[:-1], t_hat.tolist(), strict=True))
-
-
-def _slopes(history: History) -> dict[float, tuple[float, float]]:
-    return history.table(history.schedule.derivatives)
-
-
-def _usual(history: History) -> Variable:
-    """Return the variable that is integrated in by default: see ``Euler``."""
-    from_noise = history.level(history.grid[0])[0] == 0
-    flows = from_noise and math.isfinite(history.schedule.derivatives(0.0)[1].item())
-    return VARIABLES["time" if flows else "ratio"]

@@ -14,16 +14,9 @@ from torch import Tensor
 
 from diffviz.core.history import History
 from diffviz.core.knobs import Range
+from diffviz.core.noising import combine
 from diffviz.core.samplers.ancestral import DDPM
-from diffviz.core.samplers.base import (
-    Coefficients,
-    LinearSampler,
-    Sampler,
-    Step,
-    combine,
-    line,
-    noise_like,
-)
+from diffviz.core.samplers.base import Coefficients, LinearSampler, Sampler, Step, line
 
 
 class EulerMaruyama(LinearSampler):
@@ -41,7 +34,7 @@ class EulerMaruyama(LinearSampler):
 
     def coefficients(self, t: float, s: float, history: History) -> Coefficients:
         """Return the step along the drift and the score; at s = 0 its mean."""
-        f, g2 = history.once(_drift_diffusion)[t]
+        f, g2 = history.table(history.schedule.drift_diffusion)[t]
         if not math.isfinite(f):
             return line(history.level(t), history.level(s), eta=1.0)
         span = t - s
@@ -83,15 +76,13 @@ class PredictorCorrector(DDPM):
         on = float(s > 0 and self.corrections > 0)
         return super().coefficients(t, s, history)._replace(rest=(on,))
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Go from t to s, then correct at s; at s = 0 there is nothing to correct."""
-        step = super().step(x_t, t, s, history, generator)
+        step = super().step(x_t, t, s, history)
         x_s = step.x_s
         for _ in range(self.corrections if s > 0 else 0):
             _, eps = history.predict(x_s, s)
-            x_s = _langevin(x_s, eps, self.snr**2, history.level(s)[1], noise_like(x_s, generator))
+            x_s = _langevin(x_s, eps, self.snr**2, history.level(s)[1], history.fresh(x_s))
         return step._replace(x_s=x_s)
 
 
@@ -134,9 +125,7 @@ class AnnealedLangevin(Sampler):
         sigma, far = history.level(t)[1], self.inner * self.step_size
         return Coefficients(1.0, z=math.sqrt(2 * far) * sigma, rest=(-far * sigma,))
 
-    def step(
-        self, x_t: Tensor, t: float, s: float, history: History, generator: torch.Generator | None
-    ) -> Step:
+    def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
         """Mix at level t; the samples are handed on to s as they are, or denoised if s = 0."""
         x_0, eps_t = history.predict(x_t, t)
         sigma, total = history.level(t)[1], torch.zeros_like(x_t)
@@ -144,7 +133,7 @@ class AnnealedLangevin(Sampler):
         for k in range(self.inner):
             if k:
                 _, eps = history.predict(x, t)
-            z = noise_like(x, generator)
+            z = history.fresh(x)
             total += z
             x = _langevin(x, eps, self.step_size, sigma, z)
         x_s = history.denoise(x, t) if s == 0 else x
@@ -154,7 +143,3 @@ class AnnealedLangevin(Sampler):
 def _langevin(x: Tensor, eps: Tensor, size: float, sigma: float, z: Tensor) -> Tensor:
     """Return x + e score + sqrt(2 e) z with e = size sigma^2 and score = -eps / sigma."""
     return combine((1.0, x), (-size * sigma, eps), (math.sqrt(2 * size) * sigma, z))
-
-
-def _drift_diffusion(history: History) -> dict[float, tuple[float, float]]:
-    return history.table(history.schedule.drift_diffusion)

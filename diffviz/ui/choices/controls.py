@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.core.grids import FILE
+from diffviz.core.knobs import knobs_of
 from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.data.pictures import IMAGE_INFO
@@ -474,7 +475,7 @@ def choose_sampler(
     with menu:
         st.markdown(SAMPLERS[name].sentence)
         chosen = _spacing(schedule, spacing)
-        knobs = SAMPLERS[name].knobs()
+        knobs = knobs_of(SAMPLERS[name])
         params = tuple((knob.name, _knob(knob, name)) for knob in knobs)
         variable = _variable() if takes_variable(name) else "auto"
         seed = choose_seed()

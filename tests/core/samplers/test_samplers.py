@@ -304,11 +304,7 @@ def test_a_corrected_path_does_not_change_with_its_batch(
     def end(x_1: Tensor) -> Tensor:
         draws = iter(noise)
 
-        def fixed(x: Tensor, generator: torch.Generator | None) -> Tensor:
-            return next(draws)[: len(x)]
-
-        for module in ("base", "sde"):
-            monkeypatch.setattr(f"diffviz.core.samplers.{module}.noise_like", fixed)
+        monkeypatch.setattr(History, "fresh", lambda _, x: next(draws)[: len(x)])
         return PredictorCorrector(corrections=2).sample(
             Exact(points, schedule), schedule, grid, x_1
         )
@@ -322,8 +318,8 @@ def test_langevin_keeps_the_level_it_mixes_at() -> None:
     t = 0.3
     x = mixture.marginal(*schedule.at(t)).sample(4000, seeded(1))
     sampler = AnnealedLangevin(inner=40, step_size=0.05)
-    history = History(Exact(mixture, schedule), schedule, [t, 0.2, 0.0])
-    mixed = sampler.step(x, t, 0.2, history, seeded(2)).x_s
+    history = History(Exact(mixture, schedule), schedule, [t, 0.2, 0.0], generator=seeded(2))
+    mixed = sampler.step(x, t, 0.2, history).x_s
     assert_close(mixed.mean(0), x.mean(0), rtol=0, atol=0.05)
     assert_close(mixed.std(0), x.std(0), rtol=0.05, atol=0)
     assert history.evaluations == 40

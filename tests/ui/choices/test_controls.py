@@ -10,6 +10,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from diffviz.core.grids import SPACINGS
+from diffviz.core.knobs import knobs_of
 from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.data.pictures import IMAGE_DATASETS, IMAGE_INFO
@@ -48,7 +49,7 @@ def test_the_knobs_of_a_schedule_are_its_arguments_at_their_defaults(name: str) 
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_the_knobs_of_a_sampler_are_its_arguments_at_their_defaults(name: str) -> None:
     built = SAMPLERS[name]()
-    for knob in SAMPLERS[name].knobs():
+    for knob in knobs_of(SAMPLERS[name]):
         assert getattr(built, knob.name) == knob.default
         assert knob.low <= knob.default <= knob.high
         assert knob.label.startswith(f"{knob.name} (")
@@ -57,7 +58,7 @@ def test_the_knobs_of_a_sampler_are_its_arguments_at_their_defaults(name: str) -
 
 
 def test_the_knobs_of_the_samplers_are_those_that_pages_offer() -> None:
-    named = {name: [knob.name for knob in each.knobs()] for name, each in SAMPLERS.items()}
+    named = {name: [knob.name for knob in knobs_of(each)] for name, each in SAMPLERS.items()}
     assert {name: knobs for name, knobs in named.items() if knobs} == {
         "ddim": ["eta"],
         "edm": ["churn"],
@@ -65,7 +66,7 @@ def test_the_knobs_of_the_samplers_are_those_that_pages_offer() -> None:
         "euler_ancestral": ["eta"],
         "langevin": ["inner", "step_size"],
     }
-    inner, size = SAMPLERS["langevin"].knobs()
+    inner, size = knobs_of(SAMPLERS["langevin"])
     assert (inner.default, inner.low, inner.high, inner.step, inner.decimals) == (5, 1, 50, 1, 0)
     assert (size.default, size.low, size.high, size.decimals) == (0.15, 0.01, 0.99, 2)
 
