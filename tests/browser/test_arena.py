@@ -138,7 +138,9 @@ def test_contestants_come_change_and_go(open_arena: Open, wait_idle: Any, serve:
 def test_the_chart_is_measured_stopped_gone_on_with_and_downloaded(
     open_arena: Open, wait_idle: Any, serve: Any, tmp_path: Path
 ) -> None:
-    page = open_arena(data="moons", a="ddim,5,trailing,vp,learned", c="none", d="none")
+    page = open_arena(  # many seeds, so that there is time to stop it
+        data="moons", a="ddim,5,trailing,vp,learned", c="none", d="none", seeds="5"
+    )
     badges = page.locator(".dvz-badge")
     expect(badges.nth(0)).to_have_text("learned")
     expect(badges.nth(1)).to_have_text("exact")
