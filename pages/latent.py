@@ -8,7 +8,7 @@ import streamlit as st
 
 from diffviz.scenes.latent import LatentRun, flowing, map_of, priors, trouble
 from diffviz.studies.bill import measured
-from diffviz.studies.latents import Figures, read_figures
+from diffviz.studies.latents import read_figures
 from diffviz.ui.choices import controls
 from diffviz.ui.parts.atlas import atlas
 from diffviz.ui.screens.latent import controls as latent_controls
@@ -19,11 +19,6 @@ from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 
 skeleton.begin("latent")
-
-
-def figures_of(name: str, latent: int) -> Figures | None:
-    """What was measured on the codes of a set, if it was."""
-    return read_figures().get(name, {}).get(latent)
 
 
 @st.fragment
@@ -37,11 +32,11 @@ def show_map(name: str) -> None:
         pin = links.value(parameter)
         links.complaints(parameter.key)
         links.keep(parameter, atlas(view.packed, key=f"atlas_{name}", pin=pin))
-    measured = figures_of(name, 2)
+    found = read_figures().get(name, {}).get(2)
     left, right = words.columns(2, gap="large")
     left.markdown(latent_words.about_map(name, view))
-    right.markdown(latent_words.about_mismatch(name, measured))
-    right.markdown(latent_words.about_claim(measured))
+    right.markdown(latent_words.about_mismatch(name, found))
+    right.markdown(latent_words.about_claim(found))
     links.sync()
 
 
@@ -84,7 +79,7 @@ def show_priors(name: str) -> None:
         with pictures:
             made = wait_for(lambda _: priors(name, 16, seed), "Both priors", st.empty())
             st.html(latent_words.priors_html(made))
-        left.markdown(latent_words.about_priors(name, 16, figures_of(name, 16)))
+        left.markdown(latent_words.about_priors(name, 16, read_figures().get(name, {}).get(16)))
     right.markdown(latent_words.answer(rows, name))
     if found is not None:
         right.markdown(latent_words.table(rows, found.samples))

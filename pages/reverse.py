@@ -44,10 +44,7 @@ def show(data: DataConfig, acting: Acting) -> None:
             links.complaints("moved")
     made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps", bar)
     with picture:
-        result = placed(
-            made.buffer,
-            page="reverse",
-        )
+        result = placed(made.buffer, page="reverse")
     if reverse_controls.take_moved(run, result):
         st.rerun(scope="fragment")
     if run.moved is not None:
