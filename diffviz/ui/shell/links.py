@@ -185,11 +185,13 @@ class _Widget:
         shown: the value, or the part of it.
         refused: it shows something that means nothing, which is being told.
         turn: the how-manieth of its name it is.
+        key: Streamlit's name for it.
     """
 
     shown: object
     refused: bool = False
     turn: int = 0
+    key: str = ""
 
 
 @dataclass
@@ -375,12 +377,13 @@ def view(
     widget = memory.widgets.setdefault((memory.page, base), _Widget(shown))
     if widget.shown != shown or (widget.refused and parameter.key not in memory.problems):
         widget.shown, widget.refused, widget.turn = shown, False, widget.turn + 1
-    key = f"{base}#{widget.turn}" if widget.turn else base
-    return View(
-        result,
-        shown,
-        {"key": key, "on_change": _take, "args": (parameter, widget, key, read, part)},
-    )
+    widget.key = f"{base}#{widget.turn}" if widget.turn else base
+    wiring = {
+        "key": widget.key,
+        "on_change": _take,
+        "args": (parameter, widget, widget.key, read, part),
+    }
+    return View(result, shown, wiring)
 
 
 def _take(
@@ -390,21 +393,32 @@ def _take(
     read: Callable[[Any], T] | None,
     part: Callable[[T], object] | None,
 ) -> None:
-    """Take over what the reader chose in a widget."""
+    """Take over what the reader chose in a widget.
+
+    The browser also tells of widgets that are gone when it has not yet heard that they are, and of
+    what they show as if it were chosen: that changes nothing.
+    """
+    if key != widget.key:
+        return
     memory: _Memory = st.session_state[_MEMORY]
     raw = st.session_state[key]
-    memory.problems = {}  # the reader has moved on
+
+    def shows(value: T) -> object:
+        return None if raw is None else value if part is None else part(value)
+
     try:
         new: T = read(raw) if read is not None else parameter.default if raw is None else raw
     except ValueError as error:
-        memory.problems[parameter.key] = f"{code(str(raw))} {plain(str(error))}."
+        memory.problems = {parameter.key: f"{code(str(raw))} {plain(str(error))}."}
         widget.refused = True
         return
-    widget.refused = False
+    if shows(new) == widget.shown and not widget.refused:
+        return
+    memory.problems, widget.refused = {}, False  # the reader has moved on
     values = memory.values(parameter)
     values[parameter.slot] = new
     values[parameter.slot] = new = memory.admitted(parameter)
-    widget.shown = None if raw is None else new if part is None else part(new)
+    widget.shown = shows(new)
 
 
 def peek(parameter: Parameter[T]) -> T:

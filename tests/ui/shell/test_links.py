@@ -300,6 +300,39 @@ def test_a_widget_that_was_changed_from_elsewhere_is_replaced() -> None:
     assert view(at.slider, "T").value == 70
 
 
+def test_the_browser_may_tell_late_of_widgets_that_are_gone() -> None:
+    """What a field showed before it was replaced is not what the reader chose since."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from diffviz.ui.shell import links, widgets
+
+        links.begin()
+        steps = widgets.stops("Steps", links.whole("steps", 50, 1, 1000), (25, 50, 75, 100))
+        if st.checkbox("Rate"):
+            widgets.stops("Rate", links.number("rate", 0.5, 0, 1), (0.25, 0.5))
+        st.text(f"steps {steps}")
+        links.sync()
+
+    at = AppTest.from_function(page, default_timeout=20)
+    at.run()
+    at.checkbox[0].check().run()
+    gone = [each._widget_state for each in at.number_input]  # of steps and of rate
+    view(at.select_slider, "rate").set_value(0.25).run()
+    at.checkbox[0].uncheck().run()
+    view(at.select_slider, "steps").set_value(75).run()
+    assert address(at) == {"steps": "75"}
+    view(at.select_slider, "steps").set_value(100)
+    states = at._tree.get_widget_states()
+    states.widgets.extend(gone)
+    at._run(states)
+    assert at.text[0].value == "steps 100"
+    assert address(at) == {"steps": "100"}
+    at.checkbox[0].check().run()
+    assert address(at) == {"steps": "100", "rate": "0.25"}
+
+
 def test_what_means_nothing_stays_in_its_box_until_the_value_is_reset() -> None:
     def page() -> None:
         import streamlit as st
