@@ -109,10 +109,8 @@ def changes(x_0: Tensor, ago: int = 0) -> Tensor:
         x_0: (steps + 1, N, ...) predictions of a run.
         ago: how many steps before the present one; 0 where there is no such step yet.
     """
-    change = torch.zeros_like(x_0[:-1])
-    moved = x_0[1:-1] - x_0[:-2]
-    change[ago + 1 :] = moved[: max(len(moved) - ago, 0)]
-    return change
+    still = x_0.new_zeros(ago + 1, *x_0.shape[1:])
+    return torch.cat([still, x_0.diff(dim=0)])[: len(x_0) - 1]
 
 
 def _stack(values: list[Tensor] | list[float]) -> Tensor:

@@ -13,7 +13,7 @@ from diffviz.core.distributions import GaussianMixture
 from diffviz.core.grids import make_grid
 from diffviz.core.samplers import DDPM, Heun
 from diffviz.core.schedules import Linear
-from diffviz.core.trajectory import Trajectory
+from diffviz.core.trajectory import Diverged, State, Trajectory, changes
 
 
 @pytest.fixture
@@ -57,3 +57,56 @@ def test_states_and_trajectories_are_frozen(run: Trajectory) -> None:
         run.t = run.alpha  # type: ignore[misc]
     with pytest.raises(ValueError, match="at least one state"):
         Trajectory.stack([])
+
+
+def state(index: int, sigma: float, *shape: int) -> State:
+    """A state of ones and twos, 0.5 and 1.5 where only numbers are asked for."""
+    ones = torch.ones(shape, dtype=torch.float64)
+    eps = 2 * ones if sigma else 0 * ones
+    return State(index, 1 - index / 2, 0.5, sigma, ones, ones, eps, 0 * ones, 3 * index)
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (4, 1, 2, 2)])
+def test_the_score_is_minus_eps_over_sigma_and_0_where_no_noise_is(shape: tuple[int, ...]) -> None:
+    states = [state(k, sigma, *shape) for k, sigma in enumerate((4.0, 0.5, 0.0))]
+    ones = torch.ones(shape, dtype=torch.float64)
+    wanted = [-0.5 * ones, -4 * ones, 0 * ones]
+    for one, score in zip(states, wanted, strict=True):
+        assert_close(one.score, score)
+    assert_close(Trajectory.stack(states).score, torch.stack(wanted))
+
+
+def test_numbers_of_a_run_are_held_in_double_precision_and_counts_whole() -> None:
+    run = Trajectory.stack([state(0, 0.1, 2)])  # a single state is a run too
+    assert run.sigma.tolist() == [0.1]
+    assert run.t.dtype == run.alpha.dtype == run.sigma.dtype == torch.float64
+    assert run.evaluations.dtype == torch.int64
+
+
+def test_only_where_a_run_ends_says_whether_it_diverged() -> None:
+    states = [state(k, sigma, 2) for k, sigma in enumerate((4.0, 2.0, 0.5, 0.0))]
+    lost = torch.full((2,), torch.inf, dtype=torch.float64)
+    for k in (1, 2):
+        through = [dataclasses.replace(s, x_t=lost) if s.index == k else s for s in states]
+        assert len(Trajectory.stack(through)) == 4
+    with pytest.raises(Diverged, match="More steps"):
+        Trajectory.stack([*states[:-1], dataclasses.replace(states[-1], x_t=lost)])
+
+
+@pytest.mark.parametrize(
+    ("ago", "wanted"),
+    [(0, [0, 3, 5, 7]), (1, [0, 0, 3, 5]), (2, [0, 0, 0, 3]), (3, [0] * 4), (9, [0] * 4)],
+)
+def test_a_change_stands_at_the_step_after_it_and_so_many_later(
+    ago: int, wanted: list[int]
+) -> None:
+    """Squares change by odd numbers; what the last stop changes, no step is left to know."""
+    x_0 = torch.tensor([1.0, 4.0, 9.0, 16.0, 25.0])[:, None, None].expand(5, 3, 2)
+    expected = torch.tensor(wanted, dtype=torch.float32)[:, None, None].expand(4, 3, 2)
+    assert_close(changes(x_0, ago), expected)
+    assert changes(x_0[:1], ago).shape == (0, 3, 2)
+
+
+def test_a_change_is_that_since_the_step_before_where_nothing_else_is_said() -> None:
+    x_0 = torch.tensor([1.0, 4.0, 9.0, 16.0])
+    assert torch.equal(changes(x_0), changes(x_0, 0))
