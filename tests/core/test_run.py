@@ -16,7 +16,7 @@ from diffviz.core.distributions import GaussianMixture
 from diffviz.core.edits import Resampled
 from diffviz.core.grids import make_grid
 from diffviz.core.noising import Noise
-from diffviz.core.run import Plan, frames, kept, simulate
+from diffviz.core.run import Plan, frames, kept, part_of, simulate
 from diffviz.core.samplers import DDIM, DDPM, SAMPLERS, EDMStochastic, Sampler
 from diffviz.core.schedules import EDM, SCHEDULES, Linear
 from diffviz.core.trajectory import Diverged
@@ -38,43 +38,6 @@ def stochastic() -> Iterator[Sampler]:
     yield DDIM(0.5)
     yield EDMStochastic(20.0)
     yield Resampled(DDPM(), 2)
-
-
-# Noise -------------------------------------------------------------------------------------------
-
-
-def test_draw_k_of_seed_s_is_torchs_own_of_s_and_k_times_a_constant() -> None:
-    noise = Noise(7)
-    for k in range(3):
-        own = torch.Generator().manual_seed(7 + 2_654_435_769 * k)
-        assert torch.equal(noise.like(torch.empty(8, 2)), torch.randn(8, 2, generator=own))
-
-
-def test_a_draw_may_be_left_out() -> None:
-    whole, rest = Noise(7), Noise(7, draws=1)
-    whole.like(torch.empty(5))
-    assert torch.equal(whole.like(torch.empty(5)), rest.like(torch.empty(5)))
-
-
-@pytest.mark.parametrize("shape", [(1,), (2,), (3,), (1, 5, 5)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_sample_gets_the_same_noise_however_many_there_are(
-    shape: tuple[int, ...], dtype: torch.dtype
-) -> None:
-    many = Noise(3).like(torch.empty(100, *shape, dtype=dtype))
-    assert many.dtype == dtype
-    for n in (1, 2, 7, 33, 99):
-        assert torch.equal(Noise(3).like(torch.empty(n, *shape, dtype=dtype)), many[:n])
-
-
-def test_draws_and_seeds_differ_and_are_standard_normal() -> None:
-    like = torch.empty(4000)
-    noise = {seed: Noise(seed) for seed in range(4)}
-    drawn = torch.stack([noise[seed].like(like) for seed in noise for _ in range(5)])
-    assert drawn.mean(1).abs().max() < 0.06
-    assert (drawn.var(1) - 1).abs().max() < 0.1
-    apart = torch.corrcoef(drawn) - torch.eye(len(drawn))
-    assert apart.abs().max() < 0.07
 
 
 # Plans -------------------------------------------------------------------------------------------
@@ -101,6 +64,9 @@ def test_the_same_plan_makes_the_same_bytes_and_another_seed_others() -> None:
     assert torch.equal(first.x_t, again.x_t)
     assert torch.equal(first.z, again.z)
     assert not torch.equal(first.x_t[0], other.x_t[0])
+    said = plan()  # with seed 0
+    unsaid = Plan(said.denoiser, said.schedule, said.sampler, said.grid, said.shape, said.samples)
+    assert torch.equal(simulate(unsaid).z, first.z)
     assert not torch.equal(first.z[1], other.z[1])
 
 
@@ -145,6 +111,7 @@ def test_which_stops_are_kept() -> None:
     assert kept(4, 1) == [4]
     assert kept(4, 2) == [0, 4]
     assert kept(10, 3) == [0, 5, 10]
+    assert kept(10, 4) == [0, 3, 7, 10]  # thirds, to the nearest stop
     assert kept(4, 100) == [0, 1, 2, 3, 4]
     assert kept(0, 5) == [0]
     assert len(set(kept(1000, 101))) == 101
@@ -184,6 +151,24 @@ def test_a_watch_is_told_the_share_that_is_done() -> None:
     told: list[float] = []
     simulate(plan(steps=4), 2, told.append)
     assert told == [0, 0.25, 0.5, 0.75, 1]
+    told.clear()
+    simulate(plan(steps=1), watch=told.append)
+    assert told == [0, 1]
+
+
+def test_a_run_without_a_step_is_all_done() -> None:
+    told: list[float] = []
+    state = next(plan().states())
+    assert list(frames([state], 0, watch=told.append)) == [state]
+    assert told == [0]
+
+
+def test_one_of_several_pieces_of_work_is_watched_as_its_share() -> None:
+    told: list[float] = []
+    for k in range(4):
+        for share in (0.0, 0.5, 1.0):
+            part_of(told.append, k, 4)(share)
+    assert told == [0, 1 / 8, 1 / 4, 1 / 4, 3 / 8, 1 / 2, 1 / 2, 5 / 8, 3 / 4, 3 / 4, 7 / 8, 1]
 
 
 def test_a_watch_can_stop_a_run() -> None:
