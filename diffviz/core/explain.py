@@ -59,7 +59,7 @@ class StepTerm:
     words: str
     quantity: Quantity
     coefficients: Tensor
-    ago: int = 0
+    ago: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +85,9 @@ def explain(sampler: Sampler, schedule: Schedule, grid: Tensor) -> Steps:
     """
     history = History(None, schedule, falling(grid), sampler.memory)
     stops = [sampler.churned(t, history) for t in history.grid[:-1]]
-    stops.append((history.grid[-1], 1.0, 0.0))
+    after = [*((keep, fresh) for _, keep, fresh in stops[1:]), (1.0, 0.0)]
     rows, nothing = [], torch.empty(0)
-    for ((t, _, _), (_, keep, fresh)), s in zip(pairwise(stops), history.grid[1:], strict=True):
+    for (t, _, _), s, (keep, fresh) in zip(stops, history.grid[1:], after, strict=True):
         row = {key: keep * c for key, c in _flat(sampler.coefficients(t, s, history)).items()}
         rows.append(row | {("z", 0): fresh} if fresh else row)
         history.keep(Visit(t, nothing, nothing, nothing))

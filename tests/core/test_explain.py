@@ -15,6 +15,7 @@ from diffviz.core.grids import make_grid
 from diffviz.core.parametrizations import to_eps
 from diffviz.core.samplers import (
     DDIM,
+    DDPM,
     SAMPLERS,
     AnnealedLangevin,
     EDMStochastic,
@@ -30,6 +31,7 @@ from diffviz.core.samplers import (
 )
 from diffviz.core.schedules import SCHEDULES, Cosine, Schedule, zero_terminal_snr
 from diffviz.core.trajectory import Trajectory, changes
+from tests.newcomer import ThreeSteps
 
 PATHS: dict[str, Schedule] = {
     "linear": SCHEDULES["linear"](),
@@ -224,3 +226,42 @@ def test_a_sampler_that_says_no_coefficients_is_a_line_and_what_else_it_adds() -
     torch.testing.assert_close(rest(formula, trajectory), torch.ones(5, 7, 2, dtype=torch.float64))
     assert formula.sentence == Shaken.__doc__
     assert Shaken.title == "Shaken"
+
+
+def test_a_term_is_said_in_symbols_and_words() -> None:
+    said = {
+        term.symbol: (term.words, term.quantity, term.ago)
+        for sampler in (ThreeSteps(), DDPM(), PredictorCorrector())
+        for term in explain(sampler, PATHS["linear"], make_grid(PATHS["linear"], 6)).terms
+    }
+    assert said == {
+        "x^_0": ("predicted clean sample", "x_0", 0),
+        "eps^": ("predicted noise", "eps", 0),
+        "z": ("fresh noise", "z", 0),
+        "Δx^_0": ("change of the prediction since the step before", "change", 0),
+        "Δ\u2032x^_0": ("change of the prediction one step before that", "change", 1),
+        "c": ("what the Langevin corrections move", "rest", 0),
+    }
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_changes_of_several_steps_ago_add_up_too(path: str) -> None:
+    trajectory, _, grid = run(ThreeSteps(), PATHS[path], 9)
+    formula = explain(ThreeSteps(), PATHS[path], grid)
+    parts = [
+        term.coefficients[:, None, None] * changes(trajectory.x_0, term.ago)
+        if term.quantity == "change"
+        else term.coefficients[:, None, None] * quantity(trajectory, term.quantity)
+        for term in formula.terms
+    ]
+    torch.testing.assert_close(torch.stack(parts).sum(0), trajectory.x_t[1:])
+
+
+def test_what_a_churned_stop_keeps_belongs_to_the_step_before_it() -> None:
+    """EDM, by hand: levels are raised by 1 + 3 / 8; the first is the path's last, and the end 0."""
+    schedule, factor = SCHEDULES["edm"](), 1 + 3 / 8
+    grid = make_grid(schedule, 8, "karras")
+    z = next(t for t in explain(EDMStochastic(3.0), schedule, grid).terms if t.quantity == "z")
+    sigma = schedule(grid)[1][1:-1]
+    torch.testing.assert_close(z.coefficients[:-1], sigma * math.sqrt(factor**2 - 1))
+    assert z.coefficients[-1] == 0
