@@ -204,3 +204,21 @@ def test_smoothed_points_are_a_mixture_with_a_bell_at_each(generator: torch.Gene
     assert_close(drawn.mean(0), points.mean(0), rtol=0, atol=0.03)
     with pytest.raises(ValueError, match="above 0"):
         Smoothed(points, 0.0)
+
+
+def test_the_score_is_the_slope_of_the_log_density(mixture: GaussianMixture) -> None:
+    places = torch.tensor([[0.1, -0.2], [-0.9, 0.3], [0.4, 0.4], [0.0, -0.9]], dtype=float64)
+    for rows in (1, 2, 4):
+        x = places[:rows].clone().requires_grad_()
+        (slope,) = torch.autograd.grad(mixture.log_prob(x).sum(), x)
+        assert_close(mixture.score(x.detach()), slope)
+
+
+def test_the_score_of_one_bell_points_to_its_middle() -> None:
+    bell = GaussianMixture(
+        torch.ones(1, dtype=float64),
+        torch.tensor([[1.0, 2.0, 3.0]], dtype=float64),
+        torch.tensor([0.5], dtype=float64),
+    )
+    x = torch.tensor([[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]], dtype=float64)
+    assert_close(bell.score(x), torch.tensor([[-4.0, 0, 4], [4, 8, 12]], dtype=float64))

@@ -135,3 +135,16 @@ def test_draws_lie_in_the_cells_that_have_weight() -> None:
     low, high = drawn.amin(0), drawn.amax(0)
     assert_close(low, torch.tensor([0.75, 10.25]), rtol=0, atol=0.01)
     assert_close(high, torch.tensor([1.25, 10.75]), rtol=0, atol=0.01)
+
+
+def test_a_draw_is_the_generators_and_as_fine_as_the_density() -> None:
+    """A place in a cell has the 53 bits of a float64, not the 24 of a float32."""
+    axis = torch.arange(3, dtype=float64)
+    density = torch.ones(3, 3, dtype=float64)
+    first, again = (
+        draw_from_grid(density, (axis, axis), 50, torch.Generator().manual_seed(2)) for _ in "ab"
+    )
+    assert torch.equal(first, again)
+    assert first.dtype == float64
+    places = (first + 0.5) * 2**24
+    assert bool((places != places.round()).all())

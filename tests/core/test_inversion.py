@@ -209,3 +209,24 @@ def test_slerp_refuses_what_has_no_direction() -> None:
         slerp(a[:1], a[:1], 0.5)
     with pytest.raises(ValueError, match="no direction"):
         slerp(a, torch.zeros_like(a), 0.5)
+
+
+def test_the_arc_to_nearly_opposite_noise_still_goes_to_its_side() -> None:
+    """Only a sine below 1e-8 counts as half a turn, where no side can be told."""
+    for off in (1.5e-8, 1e-3):
+        a = torch.tensor([3.0, 0.0, 0.0], dtype=float64)
+        b = torch.tensor([-2.0, 2.0 * off, 0.0], dtype=float64)
+        half = slerp(a, b, 0.5)
+        assert_close(
+            half / half.norm(), torch.tensor([off / 2, 1.0, 0.0]).double(), atol=1e-6, rtol=0
+        )
+        assert_close(slerp(a, b, 1.0), b, rtol=1e-14, atol=1e-14)
+
+
+def test_the_arc_to_opposite_noise_leaves_by_the_axis_it_has_least_of() -> None:
+    a = torch.tensor([0.6, 0.0, 0.8], dtype=float64)
+    assert_close(slerp(a, -a, 0.5), torch.tensor([0.0, 1.0, 0.0], dtype=float64))
+    b = torch.tensor([3.0, -1.0, 2.0], dtype=float64)
+    half = slerp(b, -b, 0.5)
+    across = torch.tensor([3.0, 13.0, 2.0], dtype=float64)  # e_2 without its part along b, times 14
+    assert_close(half / half.norm(), across / across.norm())
