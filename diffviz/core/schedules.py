@@ -49,6 +49,7 @@ __all__ = [
 ]
 
 _MAX_BETA = 0.999
+_ONE = torch.ones(1, dtype=torch.float64)
 _LEAST_ALPHA = 1e-290  # far enough above the smallest float64 to be divided and multiplied
 
 
@@ -230,13 +231,12 @@ class DiscreteVP(_VariancePreserving):
             )
         self.t_min = 1 / self.T
         knots = torch.arange(self.T + 1, dtype=torch.float64) / self.T
-        self._curve = _MonotoneCubic(knots, torch.cat([torch.ones(1), self.alphas]))
+        self._curve = _MonotoneCubic(knots, torch.cat([_ONE, self.alphas]))
 
     @property
     def posterior_variance(self) -> Tensor:
         """(T,) beta_k (1 - alpha_bar_{k-1}) / (1 - alpha_bar_k) (Ho et al. 2020, eq. 7)."""
-        before = torch.cat([torch.ones(1, dtype=torch.float64), self.alphas_bar[:-1]])
-        return self.betas * (1 - before) / (1 - self.alphas_bar)
+        return self.betas * (1 - _before(self.alphas_bar)) / (1 - self.alphas_bar)
 
     def _alpha(self, t: Tensor) -> Tensor:
         return self._curve(t)
@@ -465,8 +465,7 @@ def zero_terminal_snr(schedule: DiscreteVP) -> DiscreteVP:
     """
     first, last = schedule.alphas[0], schedule.alphas[-1]
     alphas = (schedule.alphas - last) * first / (first - last)
-    ratios = alphas / torch.cat([torch.ones(1, dtype=torch.float64), alphas[:-1]])
-    return DiscreteVP(1 - ratios**2)
+    return DiscreteVP(1 - (alphas / _before(alphas)) ** 2)
 
 
 def shifted_snr(schedule: DiscreteVP, scale: float) -> DiscreteVP:
@@ -481,8 +480,12 @@ def shifted_snr(schedule: DiscreteVP, scale: float) -> DiscreteVP:
 
 def chain_of(alphas_bar: Tensor) -> DiscreteVP:
     """The chain with these (T,) shares of the data's power left, falling from below 1."""
-    ratios = alphas_bar / torch.cat([torch.ones(1, dtype=torch.float64), alphas_bar[:-1]])
-    return DiscreteVP(1 - ratios)
+    return DiscreteVP(1 - alphas_bar / _before(alphas_bar))
+
+
+def _before(left: Tensor) -> Tensor:
+    """(T,) float64: what was left before each noising, of what is left after it."""
+    return torch.cat([_ONE, left[:-1]])
 
 
 SCHEDULES: dict[str, type[Schedule]] = {
@@ -500,7 +503,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
 
 
 class _MonotoneCubic:
-    """Piecewise cubic through (x, y), monotone where y is (Fritsch and Butland 1984).
+    """Piecewise cubic through (x, y), y falling as it does (Fritsch and Butland 1984).
 
     Knot slopes are weighted harmonic means of the neighbouring chords; the ends are one-sided
     parabolas, held back so that they do not turn.
@@ -518,18 +521,15 @@ class _MonotoneCubic:
             return chord.expand(2)
         w1, w2 = 2 * h[1:] + h[:-1], h[1:] + 2 * h[:-1]
         inner = (w1 + w2) / (w1 / chord[:-1] + w2 / chord[1:])
-        inner = torch.where(chord[:-1] * chord[1:] > 0, inner, torch.zeros_like(inner))
         return torch.cat([self._end(0, 1)[None], inner, self._end(-1, -2)[None]])
 
     def _end(self, near: int, far: int) -> Tensor:
         h, chord = self.h, self.chord
         d = ((2 * h[near] + h[far]) * chord[near] - h[near] * chord[far]) / (h[near] + h[far])
-        d = torch.where(d * chord[near] > 0, d, torch.zeros_like(d))
-        return torch.where(d.abs() > 3 * chord[near].abs(), 3 * chord[near], d)
+        return d.clamp(max=0)
 
     def _locate(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        i = torch.searchsorted(self.x, x.detach().contiguous(), right=True) - 1
-        i = i.clamp(0, len(self.h) - 1)
+        i = (torch.searchsorted(self.x, x.detach().contiguous()) - 1).clamp_min(0)
         return i, self.h[i], (x - self.x[i]) / self.h[i]
 
     def __call__(self, x: Tensor) -> Tensor:

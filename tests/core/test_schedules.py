@@ -8,6 +8,7 @@ import pickle
 
 import pytest
 import torch
+from scipy.interpolate import PchipInterpolator
 from torch.testing import assert_close
 
 from diffviz.core.schedules import (
@@ -23,6 +24,9 @@ from diffviz.core.schedules import (
     ScaledLinear,
     Schedule,
     Sigmoid,
+    SubVP,
+    chain_of,
+    shifted_snr,
     zero_terminal_snr,
 )
 
@@ -177,6 +181,26 @@ def test_zero_terminal_snr_moves_only_the_end() -> None:
     assert after.log_snr(1.0) == -math.inf
     assert_close(after.alphas_bar[0], before.alphas_bar[0])
     assert bool((after.alphas_bar.diff() < 0).all())
+    first, last = before.alphas[0], before.alphas[-1]
+    stretched = (before.alphas - last) * (first / (first - last))
+    assert_close(after.alphas, stretched, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [0.25, 1.0, 16.0])
+def test_a_shifted_snr_is_divided_at_every_noising(scale: float) -> None:
+    before = Linear(T=30)
+    after = shifted_snr(before, scale)
+    snr, shifted = (s.alphas_bar / (1 - s.alphas_bar) for s in (before, after))
+    assert_close(shifted, snr / scale)
+    assert after.T == 30
+
+
+def test_a_chain_of_shares_has_those_shares() -> None:
+    alphas_bar = torch.tensor([0.9, 0.45, 0.0], dtype=torch.float64)
+    chain = chain_of(alphas_bar)
+    assert_close(chain.betas, torch.tensor([0.1, 0.5, 1.0], dtype=torch.float64))
+    assert_close(chain.alphas_bar, alphas_bar)
+    assert_close(chain_of(alphas_bar.float()).betas.sum().item(), 1.6, rtol=1e-7, atol=0)
 
 
 def test_custom_passes_through_its_points_and_never_turns() -> None:
@@ -190,12 +214,20 @@ def test_custom_passes_through_its_points_and_never_turns() -> None:
 @pytest.mark.parametrize(
     ("points", "words"),
     [
-        (((0, 1), (0.6, 0.5), (0.4, 0.3), (1, 0)), "left to right"),
-        (((0, 1), (0.4, 0.3), (0.6, 0.5), (1, 0)), "must fall"),
+        (
+            ((0, 1), (0.6, 0.5), (0.4, 0.3), (1, 0)),
+            r"point 3 \(t = 0.4\).*right of point 2 \(t = 0.6",
+        ),
+        (((0, 1), (0.6, 0.5), (0.6, 0.3), (1, 0)), "left to right"),
+        (((0, 1), (0.4, 0.3), (0.6, 0.5), (1, 0)), r"point 3 \(0.5\) is not below point 2 \(0.3"),
+        (((0, 1), (0.4, 0.3), (0.6, 0.3), (1, 0)), "must fall"),
         (((0, 0.9), (1, 0)), "first control point"),
+        (((0.1, 1), (1, 0)), "first control point"),
+        (((0, 1), (0.9, 0)), "lie at t = 1"),
         (((0, 1), (1, -0.1)), "at least 0"),
         (((0, 1),), "at least two"),
         (((0, 1), (math.nan, 0.5), (1, 0)), "finite"),
+        (((0, 1), (0.5, math.inf), (1, 0)), "finite"),
     ],
 )
 def test_bad_control_points_are_told_in_words(
@@ -210,10 +242,20 @@ def test_bad_arguments_are_told_in_words() -> None:
         Linear(T=1)
     with pytest.raises(ValueError, match=r"\(0, 1\]"):
         Linear(beta_end=1.5)
-    with pytest.raises(ValueError, match="beta_min < beta_max"):
-        VP(beta_min=3, beta_max=2)
-    with pytest.raises(ValueError, match="start < end"):
-        Sigmoid(start=2, end=1)
+    for low, high in ((3, 2), (0, 2), (-1, 2), (2, 2), (1, math.inf)):
+        with pytest.raises(ValueError, match="beta_min < beta_max"):
+            VP(beta_min=low, beta_max=high)
+    for start, end, tau in ((2, 1, 1), (1, 1, 1), (-3, 3, 0), (-3, 3, -1)):
+        with pytest.raises(ValueError, match="start < end"):
+            Sigmoid(start=start, end=end, tau=tau)
+    with pytest.raises(ValueError, match="so flat"):
+        Sigmoid(tau=0.01)
+    for betas in ([[0.1, 0.2]], [0.1], []):
+        with pytest.raises(ValueError, match="at least 2 betas"):
+            DiscreteVP(betas)  # type: ignore[arg-type]
+    for betas in ([0.0, 0.1], [0.1, 1.1], [0.1, math.nan]):
+        with pytest.raises(ValueError, match=r"\(0, 1\]"):
+            DiscreteVP(betas)
     with pytest.raises(ValueError, match="sigma_min < sigma_max"):
         EDM(sigma_max=0)
     for t in (-0.1, 1.1, math.nan):
@@ -226,3 +268,107 @@ def test_answers_in_the_dtype_and_shape_of_the_times(schedule: Schedule) -> None
     for value in (*schedule(t), *schedule.derivatives(t), schedule.log_snr(t)):
         assert value.dtype == torch.float32
         assert value.shape == (3, 2)
+
+
+def test_whole_times_are_answered_in_double_precision() -> None:
+    alpha, sigma = RectifiedFlow()(torch.tensor([0, 1]))
+    assert alpha.dtype == sigma.dtype == torch.float64
+    assert alpha.tolist() == [1, 0]
+
+
+def test_defaults_are_those_of_the_papers() -> None:
+    """Ho et al., Rombach et al., Nichol and Dhariwal, Chen, Song et al. and Karras et al."""
+    linear, scaled, cosine, sigmoid = Linear(), ScaledLinear(), Cosine(), Sigmoid()
+    assert [chain.T for chain in (linear, scaled, cosine, sigmoid)] == [1000] * 4
+    assert (linear.beta_start, linear.beta_end) == (1e-4, 0.02)
+    assert (scaled.beta_start, scaled.beta_end) == (0.00085, 0.012)
+    assert scaled.betas[[0, -1]].tolist() == pytest.approx([0.00085, 0.012])
+    assert (cosine.s, sigmoid.start, sigmoid.end, sigmoid.tau) == (0.008, -3, 3, 1)
+    assert (VP().beta_min, VP().beta_max) == (SubVP().beta_min, SubVP().beta_max) == (0.1, 20)
+    assert (VE().sigma_min, VE().sigma_max) == (0.01, 50)
+    assert (EDM().sigma_min, EDM().sigma_max) == (0.002, 80)
+
+
+@pytest.mark.parametrize("s", [0.008, 0.2])
+def test_cosine_is_nichol_and_dhariwals_equation_17(s: float) -> None:
+    """alpha_bar_k = f(k / T) / f(0), f(u) = cos^2(pi / 2 (u + s) / (1 + s)), until beta = 0.999."""
+
+    def f(u: float) -> float:
+        return math.cos((u + s) / (1 + s) * math.pi / 2) ** 2
+
+    schedule = Cosine(50, s)
+    expected = torch.tensor([f(k / 50) / f(0) for k in range(1, 50)], dtype=torch.float64)
+    assert_close(schedule.alphas_bar[:-1], expected, rtol=1e-9, atol=0)
+    assert schedule.betas[-1] == 0.999
+    assert schedule.s == s
+
+
+@pytest.mark.parametrize(("start", "end", "tau"), [(-3, 3, 1.0), (0, 3, 0.7), (-2, 1, 0.3)])
+def test_sigmoid_is_chens_algorithm_1(start: float, end: float, tau: float) -> None:
+    """The share of the way that the sigmoid at -u / tau has still to fall."""
+
+    def at(u: float) -> float:
+        return 1 / (1 + math.exp(u / tau))
+
+    schedule = Sigmoid(40, start, end, tau)
+    falls = [at(start + (end - start) * k / 40) - at(end) for k in range(41)]
+    expected = torch.tensor(falls[1:-1], dtype=torch.float64) / falls[0]
+    assert_close(schedule.alphas_bar[:-1], expected, rtol=1e-9, atol=0)
+    assert (schedule.start, schedule.end, schedule.tau) == (start, end, tau)
+
+
+def test_sub_vp_has_the_square_of_the_variance() -> None:
+    """Song et al. 2021, eq. 29: 1 - alpha^2 as standard deviation; VP's is its root."""
+    vp, sub = VP(0.3, 7.0)(INNER), SubVP(0.3, 7.0)(INNER)
+    assert_close(sub[0], vp[0])
+    assert_close(sub[1], vp[1] ** 2)
+
+
+def test_the_custom_path_at_first_is_the_one_in_its_menu() -> None:
+    for t, alpha_bar in ((0.25, 0.85), (0.5, 0.45), (0.75, 0.1), (1.0, 1e-4)):
+        assert Custom().at(t)[0] ** 2 == pytest.approx(alpha_bar, rel=1e-12)
+    assert len(Custom().points) == 5
+
+
+CURVES = [
+    ((0, 1), (1, 0)),
+    ((0, 1), (0.5, 0.4), (1, 0.1)),
+    ((0, 1), (0.1, 0.99), (0.11, 0.3), (0.9, 0.29), (1, 0)),
+    ((0, 1), (0.3, 0.999), (0.35, 0.2), (0.8, 0.19), (1, 1e-6)),  # its ends would turn
+    ((0, 1), (0.2, 0.3), (0.21, 0.299), (0.7, 0.1), (1, 0.01)),
+]
+
+
+@pytest.mark.parametrize("points", CURVES, ids=len)
+def test_between_its_points_alpha_is_scipys_pchip(points: tuple[tuple[float, float], ...]) -> None:
+    """Fritsch and Butland 1984, by another hand."""
+    x, y = zip(*points, strict=True)
+    peer = PchipInterpolator(x, [a**0.5 for a in y])
+    t = torch.cat([torch.linspace(0, 1, 301, dtype=torch.float64), torch.tensor(x).double()])
+    schedule = Custom(points)
+    assert_close(schedule(t)[0], torch.from_numpy(peer(t)), rtol=1e-11, atol=1e-13)
+    slope = torch.from_numpy(peer(t, 1))
+    assert_close(schedule.derivatives(t)[0], slope, rtol=1e-9, atol=1e-11)
+
+
+def test_between_its_own_times_a_chain_is_scipys_pchip_too() -> None:
+    schedule = DiscreteVP([0.5, 0.01, 0.3, 0.9, 1.0])
+    peer = PchipInterpolator(torch.arange(6) / 5, [1.0, *schedule.alphas.tolist()])
+    t = torch.linspace(0, 1, 301, dtype=torch.float64)
+    assert_close(schedule(t)[0], torch.from_numpy(peer(t)), rtol=1e-6, atol=1e-6)
+
+
+def test_how_little_of_the_data_may_be_left() -> None:
+    """300 equal noisings down to 1.5e-290 are a path; one that passes 1e-290 is named."""
+    enough = DiscreteVP([1 - 1.5e-290 ** (1 / 150)] * 300)
+    assert enough.alphas[-1].item() == pytest.approx(1.5e-290, rel=1e-6)
+    for last in (1 - 1e-2, 1.0):
+        with pytest.raises(ValueError, match="after 291 of the 293 noisings"):
+            DiscreteVP([0.99] * 292 + [last])
+    assert DiscreteVP([0.99] * 200 + [1.0]).at(1.0) == (0, 1)
+
+
+def test_a_schedule_is_written_as_it_is_made() -> None:
+    assert repr(VP()) == "VP(beta_min=0.1, beta_max=20.0)"
+    assert repr(Custom(((0, 1), (1, 0)))) == "Custom(points=((0.0, 1.0), (1.0, 0.0)))"
+    assert repr(RectifiedFlow()) == "RectifiedFlow()"
