@@ -70,7 +70,7 @@ class Terminal:
         on, "nearly" in between.  The signal counts as well as the cloud, since Gaussian data have a
         Gaussian cloud however little noise there is.
         """
-        if self.ratio > _NO or self.signal > _SIGNAL_NO:
+        if self.ratio >= _NO or self.signal >= _SIGNAL_NO:
             return "no"
         if self.ratio > _NEARLY or self.signal > _SIGNAL_NEARLY:
             return "nearly"

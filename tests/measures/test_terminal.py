@@ -7,6 +7,7 @@ import torch
 
 from diffviz.core.schedules import EDM, SCHEDULES, VE, Linear, RectifiedFlow, ScaledLinear
 from diffviz.data.points import DATASETS
+from diffviz.measures.metrics import sliced_wasserstein
 from diffviz.measures.terminal import Terminal, resampled, terminal
 
 MOONS = DATASETS["moons"](2000, 0)
@@ -91,10 +92,17 @@ def test_what_cannot_be_measured_is_refused() -> None:
         (1.0, 0.1, "nearly"),
         (2.5, 0.01, "no"),
         (1.0, 0.5, "no"),
+        (1.3, 0.03, "yes"),  # up to
+        (1.31, 0.03, "nearly"),
+        (1.3, 0.031, "nearly"),
+        (1.99, 0.199, "nearly"),
+        (2.0, 0.01, "no"),  # from there on
+        (1.0, 0.2, "no"),
     ],
 )
 def test_verdicts(ratio: float, signal: float, verdict: str) -> None:
-    assert Terminal(signal, 1.0, 0.05 * ratio, 0.05, 0.0).verdict == verdict
+    for floor in (0.5, 1.0):
+        assert Terminal(signal, 1.0, floor * ratio, floor, 0.0).verdict == verdict
 
 
 def test_resampling_uses_all_of_the_data() -> None:
@@ -104,3 +112,36 @@ def test_resampling_uses_all_of_the_data() -> None:
     assert counts.min() >= 14
     many = resampled(torch.arange(50.0)[:, None], 20)
     assert len(many.unique()) == 20
+
+
+def test_the_distance_is_a_mean_over_eight_pairs_by_hand() -> None:
+    """Of x_t over its standard deviation to Gaussian samples; the floor of those to each other."""
+    schedule, x_0, t = EDM(sigma_max=2.0), DATASETS["moons"](200, 0).double(), 0.7
+    end = terminal(schedule, x_0, t, torch.Generator().manual_seed(3))
+    draws, pairs = torch.Generator().manual_seed(3), []
+    std = math.hypot(1, 1.4)
+    for _ in range(8):
+        eps, z, other = torch.randn(3, 200, 2, generator=draws, dtype=torch.float64)
+        x = (x_0 + 1.4 * eps) / std
+        pairs.append([sliced_wasserstein(y, z, 32).item() for y in (x, other)])
+    distance, floor = (sum(column) / 8 for column in zip(*pairs, strict=True))
+    assert (end.distance, end.floor) == pytest.approx((distance, floor), rel=1e-6)
+    assert end.ratio == pytest.approx(distance / floor, rel=1e-6)
+    assert (end.signal, end.std) == pytest.approx((1 / std, std))
+
+
+def test_pictures_are_measured_as_their_numbers() -> None:
+    x_0 = torch.randn(50, 1, 2, 2, generator=torch.Generator().manual_seed(1))
+    assert terminal(Linear(), x_0) == terminal(Linear(), x_0.flatten(1))
+
+
+def test_without_a_generator_a_seed_of_its_own_is_taken() -> None:
+    own = torch.Generator().manual_seed(2_718_281_828)
+    assert terminal(Linear(), MOONS[:100]) == terminal(Linear(), MOONS[:100], generator=own)
+
+
+def test_the_seed_chooses_which_of_the_data_are_taken() -> None:
+    data = torch.arange(50.0)[:, None]
+    assert torch.equal(resampled(data, 20), resampled(data, 20, seed=0))
+    assert not torch.equal(resampled(data, 20), resampled(data, 20, seed=1))
+    assert sorted(resampled(data, 100).flatten().tolist()) == sorted(data.flatten().tolist() * 2)
