@@ -220,7 +220,7 @@ def line(level_t: Level, level_s: Level, eta: float = 0.0) -> Coefficients:
     eq. 27).
     """
     alpha_s, sigma_s = level_s
-    if eta == 0 or sigma_s == 0:
+    if eta == 0:
         return Coefficients(0.0, alpha_s, sigma_s)
     kept = 1 - eta**2 + (eta * signal_ratio(level_t, level_s)) ** 2
     fresh = math.sqrt(max(1 - kept, 0.0))

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from diffviz.core.denoisers import Denoiser, Exact
 from diffviz.core.distributions import Empirical, GaussianMixture
 from diffviz.core.grids import SPACINGS, make_grid
+from diffviz.core.knobs import knobs_of
 from diffviz.core.samplers import (
     DDIM,
     DDPM,
@@ -30,6 +31,7 @@ from diffviz.core.samplers import (
     InTime,
     PredictorCorrector,
     Sampler,
+    Step,
 )
 from diffviz.core.schedules import (
     EDM,
@@ -378,9 +380,16 @@ def test_the_stochastic_samplers_converge_in_distribution() -> None:
 def test_bad_arguments_are_told_in_words() -> None:
     for call, words in (
         (lambda: DDIM(1.5), "eta"),
+        (lambda: DDIM(-0.1), "eta"),
         (lambda: EDMStochastic(-1), "churn"),
+        (lambda: EDMStochastic(s_min=-1), "s_min"),
+        (lambda: EDMStochastic(s_noise=-1), "s_noise"),
+        (lambda: EDMStochastic(s_min=2, s_max=1), "s_max"),
         (lambda: PredictorCorrector(-0.1), "snr"),
+        (lambda: PredictorCorrector(corrections=-1), "corrections"),
         (lambda: AnnealedLangevin(0), "inner"),
+        (lambda: AnnealedLangevin(step_size=0), "step_size"),
+        (lambda: AnnealedLangevin(step_size=1), "step_size"),
     ):
         with pytest.raises(ValueError, match=words):
             call()
@@ -390,3 +399,143 @@ def test_bad_arguments_are_told_in_words() -> None:
             DDIM().sample(
                 Exact(triangle(), schedule), schedule, torch.tensor(grid), torch.zeros(1, 2)
             )
+
+
+def test_numbers_at_the_ends_of_what_is_allowed_are_taken() -> None:
+    assert [DDIM(eta).stochastic for eta in (0, 0.01, 1)] == [False, True, True]
+    nothing = EDMStochastic(0, s_min=0, s_max=0, s_noise=0)
+    assert (nothing.stochastic, nothing.churns) == (False, False)
+    assert EDMStochastic(0.5, s_min=2, s_max=2).churns
+    assert PredictorCorrector(0, 0).evaluations_a_step == 1
+    assert AnnealedLangevin(1).evaluations_a_step == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "knobs"),
+    [
+        (DDIM, [("eta", 0, 0, 1, 0.1, 2)]),
+        (EulerAncestral, [("eta", 1, 0, 1, 0.1, 2)]),
+        (EDMStochastic, [("churn", 10, 0, 200, 5, 1)]),
+        (PredictorCorrector, [("snr", 0.16, 0, 1, 0.02, 2), ("corrections", 1, 0, 10, 1, 0)]),
+        (AnnealedLangevin, [("inner", 5, 1, 50, 1, 0), ("step_size", 0.15, 0.01, 0.99, 0.05, 2)]),
+    ],
+)
+def test_what_a_reader_may_set_is_within_what_is_allowed(
+    kind: type[Sampler], knobs: list[tuple[str, float, float, float, float, int]]
+) -> None:
+    """Name, default, least, most, step and decimals; both ends make a sampler."""
+    found = knobs_of(kind)
+    assert [(k.name, k.default, k.low, k.high, k.step, k.decimals) for k in found] == knobs
+    for knob in found:
+        for value in (knob.low, knob.high):
+            assert getattr(kind(**{knob.name: value}), knob.name) == value
+
+
+def test_what_a_sampler_is() -> None:
+    """Order, fresh noise, evaluations a step, visits it looks back on, and whether it churns."""
+    facts = {
+        name: (s.order, s.stochastic, s.evaluations_a_step, s.memory, s.churns)
+        for name, s in ((name, kind()) for name, kind in SAMPLERS.items())
+    }
+    assert facts == {
+        "ddim": (1, False, 1, 0, False),
+        "ddpm": (1, True, 1, 0, False),
+        "euler": (1, False, 1, 0, False),
+        "heun": (2, False, 2, 0, False),
+        "edm": (2, True, 2, 0, True),
+        "dpmpp_2m": (2, False, 1, 1, False),
+        "dpmpp_2m_sde": (2, True, 1, 1, False),
+        "euler_ancestral": (1, True, 1, 0, False),
+        "euler_maruyama": (1, True, 1, 0, False),
+        "predictor_corrector": (1, True, 2, 0, False),
+        "langevin": (1, True, 5, 0, False),
+    }
+
+
+def test_a_sampler_is_called_by_its_title_or_else_by_its_class() -> None:
+    class Plain(DDIM):
+        """The first line.
+
+        And another.
+        """
+
+    class Titled(DDIM):
+        title, sentence = "Long (and longer)", "A sentence."
+
+    assert (Plain.title, Plain.short, Plain.sentence) == ("Plain", "Plain", "The first line.")
+    assert (Titled.title, Titled.short, Titled.sentence) == (
+        "Long (and longer)", "Long", "A sentence.",
+    )  # fmt: skip
+    assert (DPMpp2M.short, Heun.short) == ("DPM-Solver++ (2M)", "Heun")
+
+
+def known(t: float = 0.6, s: float = 0.2) -> History:
+    """A run with (alpha, sigma) = (0.3, 0.4) at t, (0.9, 0.2) at s and (1, 0) at 0."""
+    history = History(None, Linear(), [t, s, 0.0])
+    history.level = {t: (0.3, 0.4), s: (0.9, 0.2), 0.0: (1.0, 0.0)}.__getitem__
+    return history
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_the_line_by_hand(eta: float) -> None:
+    """sqrt(SNR_t / SNR_s) is 0.3 0.2 / (0.4 0.9) = 1/6."""
+    history = known()
+    fresh = eta * 0.2 * math.sqrt(1 - 1 / 36)
+    line = DDIM(eta).coefficients(0.6, 0.2, history)
+    assert line[:4] == pytest.approx((0, 0.9, math.sqrt(0.04 - fresh**2), fresh))
+    assert DDIM(eta).coefficients(0.6, 0.0, history)[:4] == (0, 1, 0, 0)
+    assert line.change == line.rest == ()
+
+
+def test_what_else_a_step_adds_up_to_by_hand() -> None:
+    history = known()
+    line = DDPM().coefficients(0.6, 0.2, history)
+    for corrections, rest in ((0, (0,)), (1, (1,)), (3, (1,))):
+        corrected = PredictorCorrector(corrections=corrections)
+        assert corrected.coefficients(0.6, 0.2, history) == line._replace(rest=rest)
+        assert corrected.coefficients(0.2, 0.0, history).rest == (0,)
+    langevin = AnnealedLangevin(inner=3, step_size=0.2)  # e = 0.2 sigma^2, three times
+    steps = langevin.coefficients(0.6, 0.2, history)
+    assert steps[:4] == pytest.approx((1, 0, 0, math.sqrt(1.2) * 0.4))
+    assert steps.rest == pytest.approx((-0.6 * 0.4,))
+    assert langevin.coefficients(0.2, 0.0, history) == (0, 0, 0, 0, (), (0, 1))
+
+
+def test_a_step_that_says_nothing_is_the_line_and_the_rest() -> None:
+    class Still(Sampler):
+        def step(self, x_t: Tensor, t: float, s: float, history: History) -> Step:
+            raise NotImplementedError
+
+    history = known()
+    assert Still().coefficients(0.6, 0.2, history) == (0, 0.9, 0.2, 0, (), (1,))
+    assert Still().churned(0.6, history) == (0.6, 1, 0)
+    assert Still().said(history) == Still.sentence == "Still"
+
+
+def test_churn_raises_the_noise_level_by_hand() -> None:
+    """sigma 20 -> 20 (1 + 1 / 4) with noise of the variance 25^2 - 20^2, times s_noise^2."""
+    history = History(None, EDM(80.0), [1.0, 0.25, 0.125, 0.05, 0.0])
+    sampler = EDMStochastic(1.0, s_min=5.0, s_max=30.0, s_noise=1.1)
+    raised, keep, fresh = sampler.churned(0.25, history)
+    assert raised == pytest.approx(25 / 80)
+    assert (keep, fresh) == pytest.approx((1, 1.1 * 15))
+    for t in (1.0, 0.05):  # 80 is above s_max and 4 below s_min
+        assert sampler.churned(t, history) == (t, 1, 0)
+
+
+@pytest.mark.parametrize("kind", [DDIM, DDPM, Heun, DPMpp2M])
+def test_a_run_may_end_above_the_data(kind: type[Sampler]) -> None:
+    """The last prediction is kept, and the noise is what it leaves of where the run ends."""
+    schedule, grid = Linear(), torch.tensor([0.9, 0.6, 0.3], dtype=float64)
+    exact, x_1 = Exact(triangle(), schedule), start(schedule, grid, 5)
+    states = list(kind().iterate(exact, schedule, grid, x_1, seeded()))
+    down = list(
+        kind().iterate(exact, schedule, torch.cat([grid, grid.new_zeros(1)]), x_1, seeded())
+    )
+    last = states[-1]
+    assert (last.index, last.t, (last.alpha, last.sigma)) == (2, 0.3, schedule.at(0.3))
+    assert torch.equal(last.x_t, down[2].x_t)
+    assert torch.equal(last.z, down[2].z)
+    assert last.evaluations == down[2].evaluations
+    assert torch.equal(last.x_0, states[1].x_0)
+    assert_close(last.alpha * last.x_0 + last.sigma * last.eps, last.x_t)
