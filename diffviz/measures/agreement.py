@@ -61,16 +61,12 @@ def agreement(
     walks = walk(schedule, x_0.expand(shape), times, generator)
     for t, walked in zip(times.tolist(), walks, strict=True):
         jumped = jump(schedule, x_0.expand(shape), t, noise)
-        pairs = zip(walked, jumped.roll(1, 0), jumped, strict=True)
-        measured.append(
-            torch.stack(
-                [
-                    sliced_wasserstein_path(
-                        torch.stack([way, other]), to, projections, max_points=None
-                    )
-                    for way, other, to in pairs
-                ]
-            ).mean(0)
-        )
+        apart = [
+            sliced_wasserstein_path(
+                torch.stack([walked[k], jumped[k - 1]]), jumped[k], projections, max_points=None
+            )
+            for k in range(_PAIRS)
+        ]
+        measured.append(torch.stack(apart).mean(0))
     distance, floor = torch.stack(measured).T
     return Agreement(times, distance, floor)

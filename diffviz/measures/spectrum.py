@@ -19,7 +19,7 @@ _NYQUIST = 0.5  # waves a pixel
 
 
 def band_edges(bands: int) -> Tensor:
-    """Return the (bands + 1,) edges of the rings, in waves a pixel.
+    """Return the (bands + 1,) edges of the rings, in waves a pixel; a ring holds its inner one.
 
     The corners of the square of frequencies beyond half a wave belong to the last ring.
 

@@ -117,3 +117,101 @@ def test_pure_noise_leaves_the_log_snr() -> None:
 def test_an_unknown_quantity_is_named() -> None:
     with pytest.raises(ValueError, match="unknown quantity 'gamma'"):
         curve(Linear(), "gamma")
+
+
+def tenth(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def test_a_continuous_path_is_cut_into_a_thousand() -> None:
+    assert CONTINUOUS_STEPS == 1000
+    t = chain(RectifiedFlow()).t
+    assert_close(t, torch.arange(1, 1001, dtype=torch.float64) / 1000, rtol=1e-15, atol=0)
+
+
+def test_the_noise_of_a_step_on_the_straight_line_by_hand() -> None:
+    """From (1 - s, s) to (1 - t, t): beta = t^2 - (1 - t)^2 / (1 - s)^2 s^2."""
+    table = chain(RectifiedFlow())
+    s, t = 0.4, 0.401
+    beta = t**2 - (1 - t) ** 2 / (1 - s) ** 2 * s**2
+    assert table.beta[400].item() == pytest.approx(beta, rel=1e-9)
+    assert table.posterior_variance[400].item() == pytest.approx(beta * s**2 / t**2, rel=1e-9)
+
+
+def test_rounding_makes_no_negative_variance() -> None:
+    """Where a path of one's own is all but flat, a step adds less than can be told from none."""
+    flat = Custom(((0, 1), (0.1, 0.5), (0.9, 0.5 - 1e-13), (1, 0)))
+    table = chain(flat)
+    assert table.beta.min() >= 0
+    assert (table.beta == 0).any()
+
+
+def test_what_spans_decades_is_drawn_so_and_what_belongs_to_a_step_is_known() -> None:
+    def named(which: str) -> set[str]:
+        return {name for name, quantity in QUANTITIES.items() if getattr(quantity, which)}
+
+    assert named("log") == {"snr", "beta", "posterior_variance"}
+    assert named("per_step") == {"beta", "posterior_variance"}
+    assert all(name == quantity.name for name, quantity in QUANTITIES.items())
+
+
+def test_long_chains_are_thinned_but_for_eight_steps_at_both_ends() -> None:
+    schedule, edge = Linear(), [1, 2, 3, 4, 5, 6, 7, 8]
+    for name, points, after in (("beta", 256, [9, 13]), ("posterior_variance", 100, [11, 21])):
+        t, (values,) = curve(schedule, name, points)
+        k = (t * 1000).round().long()
+        assert_close(t, k.double() / 1000, rtol=1e-15, atol=0)
+        assert_close(values, getattr(chain(schedule), name)[k - 1], rtol=0, atol=0)
+        assert k[:10].tolist() == edge + after
+        assert (1001 - k.flip(0))[:10].tolist() == edge + after
+        assert k.diff().max() == after[1] - after[0] + (points == 100)
+    assert_close(curve(schedule, "beta")[0], curve(schedule, "beta", 256)[0])
+
+
+def test_which_steps_of_twenty_are_kept_for_eight_points_by_hand() -> None:
+    """A quarter, five, at both ends; and 19 / 7 apart, to the nearest: 3, 5, 8, 11, 14 and 16."""
+    t, _ = curve(Linear(20), "beta", 8)
+    kept = [0, 1, 2, 3, 4, 5, 8, 11, 14, 15, 16, 17, 18, 19]
+    assert_close(t, (tenth(*kept) + 1) / 20)
+    assert len(curve(Linear(8), "beta", 8)[0]) == 8
+
+
+def test_the_times_of_a_path_are_even_and_closer_at_both_ends_by_hand() -> None:
+    """Sixteen points: two edges of two, at 1e-5 and 1e-2, and elevenths between."""
+    t, (alpha, sigma) = curve(RectifiedFlow(), "alpha_sigma", 16)
+    even = torch.arange(12, dtype=torch.float64) / 11
+    edge = tenth(1e-5, 1e-2)
+    assert_close(t, torch.cat([even, edge, 1 - edge]).sort().values, rtol=1e-12, atol=1e-15)
+    assert_close(alpha, 1 - t)
+    assert_close(sigma, t)
+    for name in ("alpha_bar", "alpha_sigma"):
+        assert len(curve(VP(), name)[0]) == 256
+
+
+def test_a_quantity_on_the_path_is_what_its_name_says() -> None:
+    for schedule in (RectifiedFlow(), Linear(30)):
+        for name, quantity in QUANTITIES.items():
+            if quantity.per_step:
+                continue
+            t, columns = curve(schedule, name, 40)
+            alpha, sigma = schedule(t)
+            named = {
+                "alpha": alpha,
+                "sigma": sigma,
+                "alpha_bar": alpha**2,
+                "snr": alpha**2 / sigma**2,
+                "log_snr": schedule.log_snr(t),
+            }
+            for part, column in zip(quantity.parts, columns, strict=True):
+                assert_close(column, named[part])
+
+
+@pytest.mark.parametrize("T", [15, 16, 17])
+def test_a_chain_has_all_its_own_times_where_there_is_room(T: int) -> None:
+    own = torch.arange(1, T + 1, dtype=torch.float64) / T
+    for name, first in (("alpha_bar", 0.0), ("log_snr", 1 / T), ("snr", 1 / T)):
+        t, _ = curve(Linear(T), name, 16)
+        assert bool((t[:, None] == own).any(0).all()) == (T <= 16)
+        assert (t[0].item() == first) or T > 16
+        assert t[0] >= first  # between the data and the first noising is no SNR
+        assert t[-1] == 1

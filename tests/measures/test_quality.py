@@ -255,3 +255,156 @@ def test_csv_has_a_line_for_every_run() -> None:
 def test_every_spacing_can_be_swept(spacing: str) -> None:
     work = sweep(SweepConfig(("ddim",), (4,), spacing=spacing, samples=32, seeds=1))
     assert all(math.isfinite(quality.distances["sliced_wasserstein"]) for _, quality in work)
+
+
+# What is measured, by hand
+
+
+def test_a_sweep_is_the_field_s_usual_budgets_where_nothing_else_is_said() -> None:
+    config = SweepConfig()
+    assert config.samplers == tuple(SAMPLERS)
+    assert config.budgets == (2, 3, 5, 7, 10, 15, 20, 30, 50, 100)
+    assert config.denoisers == ("exact",)
+    assert (config.schedule, config.spacing) == ("rectified_flow", "quadratic")
+    assert (config.samples, config.seeds) == (2000, 3)
+
+
+def test_fresh_data_have_seeds_of_their_own() -> None:
+    """A million and two above those of runs; four draws of ten times as many for the floor."""
+    asked: list[tuple[int, int]] = []
+
+    def draw(n: int, seed: int) -> torch.Tensor:
+        asked.append((n, seed))
+        return torch.arange(float(n))[:, None] + seed
+
+    comparison = Comparison.draw(draw, 30, 5)
+    assert asked == [(30, 1_000_005), *((300, 2_000_020 + k) for k in range(4))]
+    assert torch.equal(comparison.fresh, torch.arange(30.0)[:, None] + 1_000_005)
+    for k, other in enumerate(comparison.others):
+        picked = (other - 2_000_020 - k).flatten()
+        assert len(picked.unique()) == 30
+        assert picked.max() > 150  # of all that were drawn, and not the first of them
+
+
+def test_the_kernel_is_as_wide_as_fresh_points_are_apart() -> None:
+    far = torch.tensor([[0.0], [3.0], [3.0]])  # 3, 3 and 0 apart
+    assert Comparison(far, ()).width == 3
+    for alone in (far[:1], far[1:]):
+        assert Comparison(alone, ()).width == 1
+    many = torch.cat([torch.arange(1000.0), torch.full((3000,), 1e6)])[:, None]
+    assert Comparison(many, ()).width == pytest.approx(torch.pdist(many[:1000]).median().item())
+
+
+def test_the_dear_distances_are_of_the_first_two_thousand() -> None:
+    fresh = torch.randn(2010, 1, generator=torch.Generator().manual_seed(0))
+    x = fresh.clone()
+    x[2000:] = 100
+    far = Comparison(fresh, ()).of(x).distances
+    assert far["energy_distance"] == pytest.approx(0, abs=1e-6)
+    assert far["mmd"] == pytest.approx(0, abs=1e-3)
+    assert far["sliced_wasserstein"] > 1
+    x[1999] = 100
+    assert Comparison(fresh, ()).of(x).distances["energy_distance"] > 1e-5
+
+
+def test_what_is_far_out_counts_as_a_million() -> None:
+    lost = torch.tensor([[math.nan, -math.inf], [math.inf, 2e6]])
+    there = torch.tensor([[1e6, -1e6], [1e6, 1e6]])
+    assert end_point_error(lost, torch.zeros(2, 2)) == pytest.approx(1e6 * math.sqrt(2))
+    fresh = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+    assert Comparison(fresh, ()).of(lost) == Comparison(fresh, ()).of(there)
+    assert (
+        Comparison(fresh, ()).of(fresh).seconds == Comparison(fresh, ()).of(fresh).evaluations == 0
+    )
+
+
+def test_a_metric_is_found_by_its_name() -> None:
+    quality = Quality(3, 0.5, {"mmd": 0.25}, 0.125)
+    assert [quality.value(name) for name in ("mmd", "end_point", "energy_distance")] == [
+        0.25, 0.125, None,
+    ]  # fmt: skip
+
+
+def test_the_share_that_is_done_counts_evaluations_and_what_measuring_costs() -> None:
+    """Each run costs its evaluations and 15 more; Heun's of two steps are 3."""
+    work = sweep(SweepConfig(("ddim", "heun"), (1, 3), samples=16, seeds=1))
+    costs = [1 + 15, 1 + 15, 3 + 15, 3 + 15]
+    assert [(cell.sampler, cell.steps) for cell in work.cells] == [
+        ("ddim", 1), ("heun", 1), ("ddim", 3), ("heun", 2)
+    ]  # fmt: skip
+    shares = [work.share] + [work.share for _ in work]
+    assert shares == pytest.approx([sum(costs[:k]) / sum(costs) for k in range(5)])
+
+
+def test_a_slice_is_some_tenth_of_a_second_and_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a limit: every stop of every run, and where its ends are compared."""
+    work = sweep(SweepConfig(("ddim", "ddpm"), (2,), samples=16, seeds=1))
+    clock = iter(range(10**6))
+    monkeypatch.setattr("diffviz.measures.quality.time.perf_counter", lambda: next(clock) / 1e3)
+    shares = list(work.slices())
+    assert len(shares) <= 2  # some 30 ms by this clock
+    again = sweep(work.config)
+    monkeypatch.setattr("diffviz.measures.quality._SLICE_SECONDS", 0.0)
+    shares = list(again.slices())
+    half = [0, 0.2, 0.4]  # eight tenths of a run are its stops; each run is half of the work
+    assert shares == pytest.approx([*half, 0.45, *(0.5 + share for share in half), 1])
+
+
+def test_the_cost_of_a_sampler_is_extrapolated_from_its_first_steps() -> None:
+    """DDIM asks once a step and Heun twice, but for its last step."""
+    path = SCHEDULES["vp"]()
+    for budget in range(7):
+        assert steps_for(SAMPLERS["ddim"](), path, budget, "trailing") == budget
+        assert steps_for(SAMPLERS["heun"](), path, budget, "trailing") == (budget + 1) // 2
+    assert steps_for(SAMPLERS["heun"](), SCHEDULES["linear"](T=2), 100, "trailing") == 2
+    assert steps_for(SAMPLERS["ddim"](), path, 5000, "trailing") == 5000
+
+
+def test_the_end_points_are_those_of_the_steps_that_are_asked_for() -> None:
+    """Heun on stops even in log-SNR from the start, those after it; 300 of them unless said."""
+    denoiser, path = exact("grid25", "vp"), SCHEDULES["vp"]()
+    x_1 = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
+    for start, steps in ((1.0, 300), (1.0, 7), (0.5, 7)):
+        stops = [t for t in make_grid(path, steps, "log_snr").tolist() if t < start]
+        grid = torch.tensor([start, *stops], dtype=torch.float64)
+        wanted = SAMPLERS["heun"]().sample(denoiser, path, grid, x_1)
+        assert_close(ode_ends(denoiser, path, x_1, start, steps), wanted, rtol=0, atol=0)
+    wanted = ode_ends(denoiser, path, x_1, 1.0, 300)
+    assert_close(ode_ends(denoiser, path, x_1), wanted, rtol=0, atol=0)
+
+
+def test_figures_travel_to_five_digits_and_times_to_three() -> None:
+    row = Row("exact", "ddim", 3, 3, 2, 0.0123456, {"mmd": 1.2345678}, {"mmd": 0.00012345678})
+    plain = row.as_json()
+    assert (plain["mean"], plain["error"]) == ({"mmd": 1.2346}, {"mmd": 0.00012346})
+    assert plain["seconds"] == 0.0123
+
+
+def test_csv_by_hand() -> None:
+    results = {Cell("exact", "ddim", 3, 1): Quality(3, 0.25, {"mmd": 1 / 3}, 0.5)}
+    floors = {1: Quality(0, 0.0, dict.fromkeys(MEASURES, 0.125))}
+    assert to_csv(results, floors) == (
+        "denoiser,sampler,steps,seed,evaluations,seconds,"
+        "sliced_wasserstein,energy_distance,mmd,end_point\n"
+        "exact,ddim,3,1,3,0.25,,,0.333333,0.5\n"
+        "floor,,,1,0,0,0.125,0.125,0.125,\n"
+    )
+
+
+def test_rows_are_over_the_seeds_of_one_kind() -> None:
+    results = {
+        Cell("exact", sampler, steps, seed): Quality(steps, 1.0, {}, float(steps + seed))
+        for seed in (0, 1, 2)
+        for sampler, steps in (("heun", 4), ("ddim", 4), ("ddim", 8))
+    }
+    rows = summarise(results)
+    assert [(row.sampler, row.steps, row.runs) for row in rows] == [
+        ("heun", 4, 3), ("ddim", 4, 3), ("ddim", 8, 3)
+    ]  # fmt: skip
+    assert rows[2].mean == {"end_point": 9}
+    assert rows[2].error["end_point"] == pytest.approx(1 / math.sqrt(3))
+    (floor,) = floor_rows({0: Quality(0, 0.0, {"mmd": 2.0}), 1: Quality(0, 0.0, {"mmd": 4.0})})
+    assert (floor.denoiser, floor.sampler, floor.steps, floor.runs) == ("floor", "", 0, 2)
+    assert (floor.mean["mmd"], floor.error["mmd"]) == (3, pytest.approx(1))
