@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -45,7 +46,7 @@ class State:
     @property
     def score(self) -> Tensor:
         """-eps / sigma, the score that goes with ``eps``; zero at t = 0, where none is defined."""
-        return -self.eps / (self.sigma or 1.0)
+        return -self.eps / (self.sigma or math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Trajectory:
     @property
     def score(self) -> Tensor:
         """(S, N, ...) scores, as of each state."""
-        sigma = torch.where(self.sigma == 0, 1.0, self.sigma).to(self.eps.dtype)
+        sigma = torch.where(self.sigma > 0, self.sigma, torch.inf).to(self.eps.dtype)
         return -self.eps / sigma.reshape(-1, *[1] * (self.eps.ndim - 1))
 
     @classmethod

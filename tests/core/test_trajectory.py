@@ -60,10 +60,9 @@ def test_states_and_trajectories_are_frozen(run: Trajectory) -> None:
 
 
 def state(index: int, sigma: float, *shape: int) -> State:
-    """A state of ones and twos, 0.5 and 1.5 where only numbers are asked for."""
+    """A state of ones and an eps of twos."""
     ones = torch.ones(shape, dtype=torch.float64)
-    eps = 2 * ones if sigma else 0 * ones
-    return State(index, 1 - index / 2, 0.5, sigma, ones, ones, eps, 0 * ones, 3 * index)
+    return State(index, 1 - index / 2, 0.5, sigma, ones, ones, 2 * ones, 0 * ones, 3 * index)
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 2), (4, 1, 2, 2)])
