@@ -86,7 +86,7 @@ def explain(sampler: Sampler, schedule: Schedule, grid: Tensor) -> Steps:
     history = History(None, schedule, falling(grid), sampler.memory)
     stops = [sampler.churned(t, history) for t in history.grid[:-1]]
     after = [*((keep, fresh) for _, keep, fresh in stops[1:]), (1.0, 0.0)]
-    rows, nothing = [], torch.empty(0)
+    rows, nothing = [], torch.empty(())
     for (t, _, _), s, (keep, fresh) in zip(stops, history.grid[1:], after, strict=True):
         row = {key: keep * c for key, c in _flat(sampler.coefficients(t, s, history)).items()}
         rows.append(row | {("z", 0): fresh} if fresh else row)

@@ -100,8 +100,8 @@ class History:
     ) -> dict[float, tuple[float, float]]:
         """Return what a rule of the schedule says at every time of the grid, once a run."""
         if rule not in self._done:
-            pair = (v.tolist() for v in rule(torch.tensor(self.grid, dtype=torch.float64)))
-            self._done[rule] = dict(zip(self.grid, zip(*pair, strict=True), strict=True))
+            pairs = torch.stack(rule(torch.tensor(self.grid, dtype=torch.float64)), 1).tolist()
+            self._done[rule] = dict(zip(self.grid, map(tuple, pairs), strict=True))
         found: dict[float, tuple[float, float]] = self._done[rule]
         return found
 

@@ -222,3 +222,22 @@ def test_the_score_of_one_bell_points_to_its_middle() -> None:
     )
     x = torch.tensor([[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]], dtype=float64)
     assert_close(bell.score(x), torch.tensor([[-4.0, 0, 4], [4, 8, 12]], dtype=float64))
+
+
+def test_a_sample_is_the_generators(mixture: GaussianMixture) -> None:
+    points = torch.randn(9, 2, generator=torch.Generator().manual_seed(0), dtype=float64)
+    for law in (mixture, Empirical(points), Smoothed(points, 0.3)):
+        first, again = (law.sample(20, torch.Generator().manual_seed(4)) for _ in "ab")
+        assert torch.equal(first, again)
+        assert first.dtype == float64
+        assert not torch.equal(first, law.sample(20, torch.Generator().manual_seed(5)))
+
+
+def test_a_smoothed_sample_is_a_point_and_then_noise_as_wide_as_its_bell() -> None:
+    points = torch.randn(9, 2, generator=torch.Generator().manual_seed(0), dtype=float64)
+    draws = torch.Generator().manual_seed(4)
+    point = Empirical(points).sample(20, draws)
+    z = torch.randn(20, 2, generator=draws, dtype=float64)
+    assert_close(
+        Smoothed(points, 0.3).sample(20, torch.Generator().manual_seed(4)), point + 0.3 * z
+    )

@@ -122,11 +122,19 @@ def test_what_cannot_be_answered_is_refused_in_words() -> None:
         likelihood(Constant(), schedule, torch.zeros(1, 2, dtype=float64), steps=1)
 
 
-def test_the_stretch_before_the_first_stop_is_a_trapezium() -> None:
-    """z keeps its quantile on a Gaussian; second order leaves 0.2 % of a stretch of 0.2."""
-    gaussian, schedule = mixture([[0.0]], [0.5]), EDM(80.0, sigma_min=0.2)
-    x_0 = torch.tensor([[0.4], [-1.0]], dtype=float64)
-    noise = likelihood(Exact(gaussian, schedule), schedule, x_0).noise
-    sigma = 80.0
-    wanted = x_0 / 0.5 * math.hypot(0.5, sigma) / math.hypot(1, sigma)
-    assert_close(noise, wanted, rtol=3e-3, atol=0)
+def test_the_stretch_before_the_first_stop_is_one_trapezium_by_hand() -> None:
+    """For N(0, s^2), v = c z with c = (1 - s^2) sin cos / w^2, w^2 = s^2 cos^2 + sin^2; v = 0 at 0.
+
+    So z -> z (1 + u + u^2), u = c phi / 2, and the volume grows by e^(2 u) in two dimensions; from
+    there on everything grows by the ratio of w.
+    """
+    s, schedule = 0.5, EDM(80.0, sigma_min=0.2)
+    gaussian, x_0 = mixture([[0.0, 0.0]], [s]), torch.tensor([[0.4, -1.0]], dtype=float64)
+    found = likelihood(Exact(gaussian, schedule), schedule, x_0, steps=300)
+    first, last = math.atan(0.2), math.atan(80.0)
+    w, w_last = (math.hypot(s * math.cos(phi), math.sin(phi)) for phi in (first, last))
+    u = (1 - s**2) * math.sin(first) * math.cos(first) / w**2 * first / 2
+    noise = x_0 * (1 + u + u**2) * w_last / w
+    assert_close(found.noise, noise, rtol=1e-8, atol=0)
+    log_prior = -(noise**2).sum(1) / 2 - math.log(2 * math.pi)
+    assert_close(found.nats, -(log_prior + 2 * u + 2 * math.log(w_last / w)), rtol=1e-8, atol=0)

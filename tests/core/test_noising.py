@@ -52,6 +52,8 @@ def test_jump_takes_one_time_a_sample() -> None:
     x_0, eps = torch.randn(2, 3, 1, 2, 2, dtype=torch.float64)
     t = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64)
     together = jump(Linear(), x_0, t, eps)
+    alpha, sigma = (level.reshape(3, 1, 1, 1) for level in Linear()(t))
+    assert_close(together, alpha * x_0 + sigma * eps)
     for k in range(3):
         assert_close(together[k], jump(Linear(), x_0[k], t[k], eps[k]))
 
@@ -77,14 +79,14 @@ def test_each_noising_is_the_transition_with_the_next_noise() -> None:
     for (s, t), walked in zip(pairwise((0.0, 0.3, 0.8)), steps, strict=True):
         alpha, sigma = transition(schedule, s, t)
         x = alpha * x + sigma * torch.randn(1, 2, generator=draws, dtype=torch.float64)
-        assert_close(walked, x)
+        assert torch.equal(walked, x)
 
 
 def test_a_sum_leaves_out_what_counts_nothing() -> None:
     x, y, z = torch.tensor([[1.0, 2.0], [3.0, 5.0], [math.nan, 0.0]])
     assert_close(combine((2.0, x), (0.0, z), (-3.0, y)), torch.tensor([-7.0, -11.0]))
     assert_close(combine((0.0, x), (0.5, y)), torch.tensor([1.5, 2.5]))
-    assert_close(combine((0.0, x), (0.0, z)), torch.zeros(2))
+    assert_close(combine((0.0, x)), torch.zeros(2))
     assert x.tolist() == [1, 2]  # what is added up stays as it was
 
 
