@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -316,3 +317,115 @@ def test_blocks_of_neighbours_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = precision_recall(x, y)
     monkeypatch.setattr("diffviz.measures.metrics._PAIRS", 100)
     assert precision_recall(x, y) == whole
+
+
+# What is taken where nothing is said, and sums by hand
+
+
+def test_the_order_is_taken_back_by_its_root() -> None:
+    """W_p^p of {0, 1} and {0, 3} is 2^p / 2."""
+    x, y = torch.tensor([[0.0], [1.0]]).double(), torch.tensor([[3.0], [0.0]]).double()
+    for p in (1, 2, 3, 3.5):
+        assert float(sliced_wasserstein(x, y, p=p)) == pytest.approx(2 / 2 ** (1 / p))
+    assert sliced_wasserstein(x, y) == sliced_wasserstein(x, y, p=2)
+    assert sliced_wasserstein_path(x[None], y) == sliced_wasserstein_path(x[None], y, p=2)
+
+
+def test_directions_and_their_seed_where_none_are_said() -> None:
+    x, y, seed = normal(50, 3), normal(70, 3, seed=1), 6_180_339_887
+    assert sliced_wasserstein(x, y) == sliced_wasserstein(x, y, 128, generator=seeded(seed))
+    path = sliced_wasserstein_path(x[None], y, 32, generator=seeded(seed))
+    assert torch.equal(sliced_wasserstein_path(x[None], y), path)
+
+
+def test_a_path_draws_its_subsets_and_then_its_directions() -> None:
+    x, y, draws = normal(2, 60, 2), normal(70, 2, seed=1), seeded(5)
+    of_x, of_y = (torch.randperm(n, generator=draws)[:50] for n in (60, 70))
+    state = draws.get_state()
+    path = sliced_wasserstein_path(x, y, 8, generator=seeded(5), max_points=50)
+    for frame, value in zip(x, path, strict=True):
+        draws.set_state(state)
+        assert_close(value, sliced_wasserstein(frame[of_x], y[of_y], 8, generator=draws))
+
+
+def test_a_thousand_points_are_used_where_nothing_is_said() -> None:
+    x, y = normal(1, 1002, 2), normal(1001, 2, seed=1)
+    most = sliced_wasserstein_path(x, y, max_points=1000)
+    assert torch.equal(sliced_wasserstein_path(x, y), most)
+    few = x[:, :1000], y[:1000]
+    whole = sliced_wasserstein_path(*few, max_points=None)
+    assert torch.equal(sliced_wasserstein_path(*few), whole)
+    assert sliced_wasserstein_path(x, y, max_points=1).isfinite().all()
+
+
+def test_the_kernel_is_as_wide_as_the_middle_of_all_distances() -> None:
+    """0, 1 and 3 are 1, 2 and 3 apart; points that agree do not count."""
+    x, y = torch.tensor([[0.0], [1.0], [1.0]]), torch.tensor([[3.0]])
+    assert float(mmd(x, y)) == pytest.approx(float(mmd(x, y, 2.0)))
+    far = torch.cat([normal(1000, 1), torch.full((9,), 1e3).double()[:, None]])
+    near = float(mmd(far, far[:1000]))
+    assert near == pytest.approx(float(mmd(far, far[:1000], 0.9)), rel=0.1)
+
+
+def test_mmd_of_two_points_by_hand() -> None:
+    """k(x, x) + k(y, y) - 2 k(x, y) = 2 - 2 exp(-25 / (2 width^2))."""
+    x, y = torch.tensor([[0.0, 0.0]]).double(), torch.tensor([[3.0, 4.0]]).double()
+    for width in (0.5, 5.0):
+        square = 2 - 2 * math.exp(-25 / (2 * width**2))
+        assert float(mmd(x, y, width)) == pytest.approx(math.sqrt(square))
+
+
+def test_sets_that_hardly_differ_are_hardly_apart() -> None:
+    """Rounding leaves less than nothing of some sums."""
+    for seed in range(20):
+        x = normal(30, 2, seed=seed).float()
+        for off in (0.0, 1e-7, 1e-5):
+            assert 0 <= float(mmd(x, x + off)) < 1e-2
+            assert 0 <= float(energy_distance(x, x.flip(0) + off)) < 1e-3
+
+
+def test_whole_numbers_are_compared_as_numbers() -> None:
+    x, y = torch.tensor([[0, 0]]), torch.tensor([[3, 4]])
+    for first, second in ((x, y), (x.float(), y), (x, y.float())):
+        value = energy_distance(first, second)
+        assert value == 10
+        assert value.dtype == torch.float32
+    assert energy_distance(x.double(), y.float()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("metric", [sliced_wasserstein, energy_distance, mmd])
+def test_a_set_has_an_axis_and_a_sample(metric: Callable[[Tensor, Tensor], Tensor]) -> None:
+    one, lone = torch.zeros(1, 2), torch.tensor(0.0)
+    for x, y in ((lone, one), (one, lone), (one[:0], one), (one, one[:0])):
+        with pytest.raises(ValueError, match="at least one sample"):
+            metric(x, y)
+
+
+def test_what_is_too_few_is_refused() -> None:
+    x = normal(5, 2)
+    for width in (-1.0, 0.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="above 0"):
+            mmd(x, x, width)
+    for p in (0.99, math.nan):
+        with pytest.raises(ValueError, match="from 1 up"):
+            sliced_wasserstein(x, x, p=p)
+    with pytest.raises(ValueError, match="at least one frame"):
+        sliced_wasserstein_path(x[:0, None], x)
+    for first, second in ((x[:1], x), (x, x[:1])):
+        with pytest.raises(ValueError, match="two samples"):
+            frechet_distance(first, second)
+    assert frechet_distance(x[:2], x[:2]) == pytest.approx(0, abs=1e-9)
+    for few in ((x[:2], x), (x, x[:2])):
+        with pytest.raises(ValueError, match="neighbours"):
+            precision_recall(*few, k=2)
+    with pytest.raises(ValueError, match="neighbours"):
+        precision_recall(x, x, k=0)
+    assert precision_recall(x[:3], x[:3], k=2) == (1, 1)
+
+
+def test_frechet_distance_of_four_points_by_hand() -> None:
+    """Covariances diag(2/3 a^2, 2/3 b^2) of crosses with arms a and b, and a shift of (1, 2)."""
+    cross = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]).double()
+    x, y = cross * torch.tensor([1.0, 2.0]), cross * torch.tensor([3.0, 0.5]) + torch.tensor([1, 2])
+    expected = 5 + 2 / 3 * ((1 - 3) ** 2 + (2 - 0.5) ** 2)
+    assert frechet_distance(x, y) == pytest.approx(expected)
