@@ -294,7 +294,7 @@ class Sigmoid(DiscreteVP):
         if not (start < end and tau > 0):
             raise ValueError("a sigmoid schedule needs start < end and tau > 0")
         curve = torch.sigmoid(-_linspace(start, end, T + 1) / tau)
-        super().__init__(_betas((curve - curve[-1]) / (curve[0] - curve[-1])))
+        super().__init__(_betas(curve - curve[-1]))
         self.start, self.end, self.tau = start, end, tau
 
 
@@ -564,7 +564,7 @@ def _linspace(start: float, end: float, n: int) -> Tensor:
 
 
 def _betas(alpha_bar: Tensor) -> Tensor:
-    """(T,) betas of a chain that follows alpha_bar (T + 1,), each at most 0.999.
+    """(T,) betas of a chain that follows alpha_bar (T + 1,) up to scale, each at most 0.999.
 
     Raises:
         ValueError: if alpha_bar is so flat somewhere that a noising would add nothing.

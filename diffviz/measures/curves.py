@@ -205,7 +205,7 @@ def _times(schedule: Schedule, points: int, *, from_data: bool) -> Tensor:
     if isinstance(schedule, DiscreteVP):  # nothing is defined between the data and the first step
         first = 0.0 if from_data else 1 / schedule.T
         if points >= schedule.T:
-            t = torch.cat([t, torch.arange(1, schedule.T + 1, dtype=torch.float64) / schedule.T])
+            t = torch.cat([t, torch.arange(1, schedule.T, dtype=torch.float64) / schedule.T])
     return _distinct(t[t >= first])
 
 

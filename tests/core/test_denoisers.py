@@ -156,8 +156,16 @@ def test_dynamic_thresholding_is_per_sample() -> None:
     out = Thresholded(Constant(x_0), quantile=0.95)(x_0, 0.5)
     assert_close(out[0, :10], torch.ones(10))  # clipped to s = 4 and divided by it
     assert_close(out[1], x_0[1])  # s is at least 1
-    with pytest.raises(ValueError, match="quantile"):
-        Thresholded(Constant(x_0), quantile=0)
+    below = Thresholded(Constant(-x_0), quantile=0.95)(x_0, 0.5)
+    assert_close(below, -out)  # the length counts, not the sign
+    most = Thresholded(Constant(x_0), quantile=0.95, most=2.0)(x_0, 0.5)
+    assert_close(most, out)  # 4 is cut to 2 and divided by it
+    picture = x_0.reshape(2, 1, 10, 10)
+    assert_close(Thresholded(Constant(picture), 0.95)(picture, 0.5), out.reshape(2, 1, 10, 10))
+    for quantile in (0, -0.1, 1.01):
+        with pytest.raises(ValueError, match="quantile"):
+            Thresholded(Constant(x_0), quantile=quantile)
+    assert_close(Thresholded(Constant(x_0), quantile=1)(x_0, 0.5), out)
     with pytest.raises(ValueError, match="low < high"):
         Clipped(Constant(x_0), 1, -1)
 
@@ -233,8 +241,9 @@ def test_what_is_called_exact_on_another_path_is_exact_at_all_times(
     assert asked.exact == bool(own.log_snr(1.0) <= other.log_snr(1.0)) == bool(off < 1e-6)
 
 
-def test_what_was_learned_is_not_asked_below_its_t_min() -> None:
-    own, asked = EDM(), []
+@pytest.mark.parametrize("own", [EDM(), RectifiedFlow(), VE(), Linear(), Cosine()], ids=repr)
+def test_what_was_learned_is_not_asked_below_its_t_min(own: Schedule) -> None:
+    asked = []
 
     class Watch(Constant):
         def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
@@ -280,3 +289,22 @@ def test_labels_pass_through_to_the_denoiser_of_another_path(mixture: GaussianMi
     x_t = torch.randn(4, 2, generator=torch.Generator().manual_seed(0), dtype=float64)
     asked = OnPath(Exact(mixture, own), own, other)(x_t, 0.6, label=1)
     assert_close(asked, Exact(mixture, other)(x_t, 0.6, label=1))
+
+
+def test_the_threshold_by_hand() -> None:
+    """The quantile 0.995 of 0, 1, ..., 200 is 199; what lies above is cut to it."""
+    x_0 = torch.arange(201, dtype=float64)[None]
+    out = Thresholded(Constant(x_0))(x_0, 0.5)
+    assert_close(out, x_0.clamp(max=199) / 199)
+    assert_close(Thresholded(Constant(x_0), 0.995, 50.0)(x_0, 0.5), x_0.clamp(max=50) / 50)
+
+
+def test_a_condition_reaches_the_module_of_a_network() -> None:
+    class Labelled(nn.Module):
+        def forward(self, x_t: Tensor, t: Tensor, label: int = 0) -> Tensor:
+            return torch.full_like(x_t, float(label))
+
+    x_t = torch.zeros(2, 3)
+    learned = Network(Labelled(), Linear(), "x_0")
+    assert learned(x_t, 0.5, label=7).unique().tolist() == [7]
+    assert learned(x_t, 0.5).unique().tolist() == [0]
