@@ -123,7 +123,7 @@ class Comparison:
     def width(self) -> float:
         """Median distance between fresh points, the width of MMD's kernel."""
         distance = torch.pdist(self.fresh[:_WIDTH_POINTS].flatten(1))
-        width = float(distance.median()) if len(distance) else 0.0
+        width = float(distance.median()) if len(distance) else 1.0
         return width if width > 0 else 1.0
 
     def of(self, samples: Tensor, evaluations: int = 0, seconds: float = 0.0) -> Quality:

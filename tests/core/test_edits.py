@@ -415,6 +415,62 @@ def test_degradations_refuse_what_they_cannot_do() -> None:
         Degradation.downsample(8, 2).pinv(torch.zeros(1, 1, 8, 8))
     with pytest.raises(ValueError, match="at least 0"):
         Restored(Finer(), EDM(), Degradation.identity(8), torch.zeros(1, 8, 8), -0.1)
+    for noise_std in (math.inf, math.nan):
+        with pytest.raises(ValueError, match="at least 0"):
+            Restored(Finer(), EDM(), Degradation.identity(8), torch.zeros(1, 8, 8), noise_std)
+    for side in (torch.ones(0, 3), torch.ones(4), torch.ones(1, 2, 2)):
+        with pytest.raises(ValueError, match="as many rows as columns"):
+            Degradation(side)
+    for channels in (0, -1):
+        with pytest.raises(ValueError, match=f"{channels} channels"):
+            Degradation.identity(2, channels)
+
+
+def test_a_degradation_takes_4096_numbers() -> None:
+    assert Degradation.identity(64).shape == (1, 64, 64)
+    assert Degradation.identity(1, 4096).measured_shape == (4096, 1, 1)
+    with pytest.raises(ValueError, match="4097 x 1 x 1"):
+        Degradation.identity(1, 4097)
+
+
+def test_singular_values_at_most_the_tolerance_count_as_0_by_hand() -> None:
+    """Of diag(1, a) taken twice they are 1, a, a and a^2."""
+    for a, tolerance, kept in ((0.011, 1e-4, 4), (0.0098, 1e-4, 3), (0.5, 0.25, 3), (0.5, 0.2, 4)):
+        side = torch.diag(torch.tensor([1.0, a], dtype=float64))
+        made = [Degradation(side, 1, tolerance)] + [Degradation(side)] * (tolerance == 1e-4)
+        for degradation in made:
+            assert int((degradation.singular_values > 0).sum()) == kept
+            x = torch.ones(1, 2, 2, dtype=float64)
+            last = a**2 if kept == 4 else 0
+            assert_close(degradation.apply(x)[0], torch.tensor([[1, a], [a, last]]).double())
+            back = degradation.pinv(torch.ones(1, 2, 2, dtype=float64))[0]
+            assert_close(back, torch.tensor([[1, 1 / a], [1 / a, last and 1 / last]]).double())
+
+
+@pytest.mark.parametrize(("std", "off"), [(0.5, 1e-9), (0.8, 1e-9), (2.0, 3e-4), (4.0, 3e-4)])
+def test_blur_is_the_sum_over_all_mirror_images(std: float, off: float) -> None:
+    """Pixel j stands at j + 8 k and at -1 - j + 8 k in the mirrors of four pixels."""
+    bells = [
+        [
+            sum(
+                math.exp(-((i - image) ** 2) / (2 * std**2))
+                for k in range(-30, 31)
+                for image in (j + 8 * k, -1 - j + 8 * k)
+            )
+            for j in range(4)
+        ]
+        for i in range(4)
+    ]
+    side = torch.tensor(bells, dtype=float64)
+    side /= side.sum(1, keepdim=True)
+    x = normal(1, 4, 4)
+    assert_close(Degradation.blur(4, std).apply(x)[0], side @ x[0] @ side.T, rtol=0, atol=off)
+
+
+def test_one_pixel_or_all_may_be_taken_together() -> None:
+    x = normal(2, 1, 6, 6)
+    assert_close(Degradation.downsample(6, 1).apply(x), x)
+    assert_close(Degradation.downsample(6, 6).apply(x)[:, 0, 0, 0], x.mean((1, 2, 3)))
 
 
 def given_both(

@@ -140,7 +140,7 @@ def test_pure_noise_is_a_stop_before_the_noisiest_finite_level() -> None:
     for spacing in ("log_snr", "karras"):
         assert_close(make_grid(schedule, 12, spacing)[:2].tolist(), [1.0, 0.999])
         assert_close(make_grid(schedule, 5, spacing)[1].item(), 0.999)
-        assert make_grid(schedule, 4, spacing)[1] < 0.95  # few: it takes the first one's place
+        assert make_grid(schedule, 4, spacing)[1] < 0.998  # few: it takes the first one's place
     assert_close(make_grid(RectifiedFlow(), 12, "karras")[:2].tolist(), [1.0, 0.999])
     for T, second in ((20, 0.999), (5000, 0.9998)):  # within the last noising, however long
         stops = make_grid(zero_terminal_snr(Linear(T=T)), 12, "karras")

@@ -429,3 +429,10 @@ def test_frechet_distance_of_four_points_by_hand() -> None:
     x, y = cross * torch.tensor([1.0, 2.0]), cross * torch.tensor([3.0, 0.5]) + torch.tensor([1, 2])
     expected = 5 + 2 / 3 * ((1 - 3) ** 2 + (2 - 0.5) ** 2)
     assert frechet_distance(x, y) == pytest.approx(expected)
+
+
+def test_of_many_points_a_thousand_of_each_say_how_wide_the_kernel_is() -> None:
+    x, y, draws = normal(1001, 1), normal(1001, 1, seed=1), seeded(6_180_339_887)
+    few = torch.cat([v[torch.randperm(1001, generator=draws)[:1000]] for v in (x, y)])
+    width = torch.pdist(few).median().item()
+    assert_close(mmd(x, y), mmd(x, y, width), rtol=1e-12, atol=0)

@@ -15,6 +15,7 @@ from torch.testing import assert_close
 from diffviz.core.denoisers import Denoiser, Exact
 from diffviz.core.distributions import GaussianMixture
 from diffviz.core.grids import SPACINGS, make_grid
+from diffviz.core.run import Plan
 from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES
 from diffviz.data.points import DATASETS, MIXTURES
@@ -341,7 +342,7 @@ def test_a_slice_is_some_tenth_of_a_second_and_says_how_far_it_is(
 ) -> None:
     """Without a limit: every stop of every run, and where its ends are compared."""
     work = sweep(SweepConfig(("ddim", "ddpm"), (2,), samples=16, seeds=1))
-    clock = iter(range(10**6))
+    clock = iter(range(10**6, 2 * 10**6))  # milliseconds since long ago
     monkeypatch.setattr("diffviz.measures.quality.time.perf_counter", lambda: next(clock) / 1e3)
     shares = list(work.slices())
     assert len(shares) <= 2  # some 30 ms by this clock
@@ -408,3 +409,18 @@ def test_rows_are_over_the_seeds_of_one_kind() -> None:
     (floor,) = floor_rows({0: Quality(0, 0.0, {"mmd": 2.0}), 1: Quality(0, 0.0, {"mmd": 4.0})})
     assert (floor.denoiser, floor.sampler, floor.steps, floor.runs) == ("floor", "", 0, 2)
     assert (floor.mean["mmd"], floor.error["mmd"]) == (3, pytest.approx(1))
+
+
+def test_the_end_points_of_the_first_256_samples_are_compared() -> None:
+    work = sweep(SweepConfig(("ddim",), (3,), samples=300, seeds=1))
+    ((_, quality),) = list(work)
+    denoiser, path, ddim = (
+        work.denoisers["exact"],
+        SCHEDULES["rectified_flow"](),
+        SAMPLERS["ddim"](),
+    )
+    grid = make_grid(path, 3, "quadratic")
+    x_1 = Plan(denoiser, path, ddim, grid, (2,), 300).start()
+    ends = ddim.sample(denoiser, path, grid, x_1)[:256]
+    wanted = end_point_error(ends, ode_ends(denoiser, path, x_1[:256]))
+    assert quality.end_point == pytest.approx(wanted, rel=1e-5)
