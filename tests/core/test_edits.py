@@ -146,6 +146,7 @@ def test_a_level_is_a_share() -> None:
             sdedit(DDIM(), Pixels(Linear()), Linear(), grid, level, x_0)
     with pytest.raises(ValueError, match="at least 1 step"):
         start_at(Linear(), grid[-1:], 0.5, x_0)
+    assert len(start_at(Linear(), grid[-2:], 0.6, x_0)[1]) == 2  # one step is enough
 
 
 # Inpainting

@@ -515,11 +515,11 @@ def test_a_step_that_says_nothing_is_the_line_and_the_rest() -> None:
 def test_churn_raises_the_noise_level_by_hand() -> None:
     """sigma 20 -> 20 (1 + 1 / 4) with noise of the variance 25^2 - 20^2, times s_noise^2."""
     history = History(None, EDM(80.0), [1.0, 0.25, 0.125, 0.05, 0.0])
-    sampler = EDMStochastic(1.0, s_min=5.0, s_max=30.0, s_noise=1.1)
+    sampler = EDMStochastic(1.0, s_min=19.0, s_max=21.0, s_noise=1.1)
     raised, keep, fresh = sampler.churned(0.25, history)
     assert raised == pytest.approx(25 / 80)
     assert (keep, fresh) == pytest.approx((1, 1.1 * 15))
-    for t in (1.0, 0.05):  # 80 is above s_max and 4 below s_min
+    for t in (1.0, 0.125, 0.05):  # 80 is above s_max, 10 and 4 are below s_min
         assert sampler.churned(t, history) == (t, 1, 0)
 
 
