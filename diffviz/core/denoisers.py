@@ -142,7 +142,7 @@ class OnPath(Wrapper):
         times = torch.as_tensor(t, dtype=torch.float64)
         log_snr = self.schedule.log_snr(times)
         low, high = self.own.log_snr(torch.tensor([1.0, self._first], dtype=torch.float64))
-        at = self.own.t_at_log_snr(log_snr.clamp(low, high)).clamp(self._first, 1.0)
+        at = self.own.t_at_log_snr(log_snr.clamp(low, high)).clamp_min(self._first)
         scale = _size(self.own, at) / _size(self.schedule, times)
         scale = scale.to(x_t.dtype).reshape(-1, *[1] * (x_t.ndim - 1))
         return self.denoiser(scale * x_t, at, **cond)

@@ -125,6 +125,9 @@ def test_what_is_counted_is_what_is_called(scale: float, label: int | None) -> N
     states = list(DDIM().iterate(denoiser, path, make_grid(path, 5), x))
     assert [state.evaluations for state in states][-1] == calls.asked
     assert calls.asked == 5 * (2 if scale == 3 and label is not None else 1)
+    twice = Guided(Guided(calls, 3.0), 5.0)  # the condition is what the inner one asks twice for
+    assert [twice.cost(label=1), twice.cost(), Guided(twice, 1.0).cost(label=1)] == [3, 1, 3]
+    assert [Guided(twice, 0.0).cost(label=1), Guided(calls, 1.0).cost()] == [1, 1]
     cond = {} if label is None else {"label": label}
     assert guided.cost(**cond) == denoiser.evaluations
 
