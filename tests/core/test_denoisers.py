@@ -171,6 +171,8 @@ def test_dynamic_thresholding_is_per_sample() -> None:
     assert_close(Thresholded(Constant(x_0), quantile=1)(x_0, 0.5), out)
     with pytest.raises(ValueError, match="low < high"):
         Clipped(Constant(x_0), 1, -1)
+    with pytest.raises(ValueError, match="low < high"):
+        Clipped(Constant(x_0), 1, 1)
 
 
 def test_the_exact_denoiser_of_points_ends_on_points() -> None:
