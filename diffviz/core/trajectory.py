@@ -16,7 +16,7 @@ class Diverged(ArithmeticError):
     """A run left the numbers that can be held; the message is for the reader."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: that would cost a step a tenth of its time
 class State:
     """Where a run is at one stop, and what its denoiser says there: x_t = alpha x_0 + sigma eps.
 

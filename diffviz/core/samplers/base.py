@@ -202,10 +202,11 @@ class LinearSampler(Sampler):
         """Go from t to s: ask once, and add up."""
         x_0, eps = history.predict(x_t, t)
         of_x_t, of_x_0, of_eps, of_z, of_change, _ = self.coefficients(t, s, history)
-        x_s, z, later = combine((of_x_0, x_0), (of_eps, eps), (of_x_t, x_t)), None, x_0
-        for weight, visit in zip(of_change, reversed(history.past), strict=False):
-            x_s.add_(later - visit.x_0, alpha=weight)
-            later = visit.x_0
+        x_s, z = combine((of_x_0, x_0), (of_eps, eps), (of_x_t, x_t)), None
+        if of_change:
+            seen = [x_0, *(visit.x_0 for visit in reversed(history.past))]
+            for weight, (later, earlier) in zip(of_change, pairwise(seen), strict=False):
+                x_s.add_(later - earlier, alpha=weight)
         if of_z:
             z = history.fresh(x_t)
             x_s.add_(z, alpha=of_z)
