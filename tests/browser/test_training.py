@@ -18,7 +18,7 @@ from tests.browser.journeys import becomes, fine, player
 
 Open = Callable[..., Page]
 SMALL: dict[str, object] = {"n": 500, "width": 16, "depth": 1, "batch": 32}
-LONG: dict[str, object] = {"n": 500, "width": 64, "depth": 2, "train_steps": 20_000}
+LONG: dict[str, object] = {"n": 500, "width": 192, "depth": 4, "train_steps": 20_000}
 
 
 @pytest.fixture
