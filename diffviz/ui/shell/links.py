@@ -263,8 +263,12 @@ class _Memory:
         return remembered
 
     def remember(self, parameter: Parameter[T], new: T) -> None:
-        """Note the value a parameter has on the page now."""
+        """Note the value a parameter has on the page now; the address has one of its name."""
         self.values(parameter)[parameter.slot] = new
+        if parameter.slot not in self.drawn:  # in its place, where a fragment runs alone
+            others = [slot for slot, each in self.drawn.items() if each.key == parameter.key]
+            for slot in others:
+                del self.drawn[slot]
         self.drawn[parameter.slot] = parameter
 
     def admitted(self, parameter: Parameter[T]) -> T:
