@@ -239,6 +239,9 @@ def slide(
     view = views("")
     kind = type(view.shown)
     options = sorted({kind(value) for value in (*values, view.shown)})
+    words = form.format
+    if len({words(value) for value in options}) < len(options):  # 2.6 and a typed 2.64
+        words = "{:.6g}".format
     beside = width - (_TYPED_WIDTH + 8 if ends else 0)
     row = st.container(
         key=f"stops_{view.wiring['key']}",
@@ -247,9 +250,7 @@ def slide(
         gap="xsmall",
         width="content",
     )
-    row.select_slider(
-        label, options, view.shown, form.format, width=beside, help=help, **view.wiring
-    )
+    row.select_slider(label, options, view.shown, words, width=beside, help=help, **view.wiring)
     if ends is not None:
         gap = min((b - a for a, b in pairwise(options)), default=1)
         form_typed = None if kind is int else "%.6g"

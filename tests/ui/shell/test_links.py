@@ -333,6 +333,24 @@ def test_the_browser_may_tell_late_of_widgets_that_are_gone() -> None:
     assert address(at) == {"steps": "100", "rate": "0.25"}
 
 
+def test_a_typed_number_between_two_stops_is_a_stop_of_its_own() -> None:
+    def page() -> None:
+        from diffviz.ui.shell import links, widgets
+
+        links.begin()
+        scale = links.number("w", 4.0, 0, 20)
+        widgets.stops("Scale", scale, (2.5, 2.6, 2.7), form="{:.1f}")
+        links.sync()
+
+    at = AppTest.from_function(page, default_timeout=20).run()
+    view(at.number_input, "w:typed").set_value(2.64).run()
+    slider = view(at.select_slider, "w")
+    assert slider.options == ["2.5", "2.6", "2.64", "2.7", "4"]
+    slider.set_value(2.64).run()
+    assert address(at) == {"w": "2.64"}
+    assert view(at.number_input, "w:typed").value == 2.64
+
+
 def test_a_name_that_means_something_else_now_says_that() -> None:
     """Where only a fragment runs, too: the level of one set is not that of the next."""
 
