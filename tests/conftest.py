@@ -6,7 +6,7 @@ import os
 
 import torch
 
-# Tests run side by side, a process a core; threads within them would only wait for each other.
+# Tests run side by side on all cores; threads within them would only wait for each other.
 torch.set_num_threads(1)
 
 

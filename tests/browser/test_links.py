@@ -122,6 +122,32 @@ def test_quick_changes_are_all_kept(page: Any, serve: Any, wait_idle: Wait) -> N
     becomes(lambda: results(page)[0].startswith("data smiley"), True)
 
 
+def test_what_a_part_of_a_page_no_longer_has_leaves_the_address(
+    page: Any, app_url: str, serve: Any, wait_idle: Wait
+) -> None:
+    """A sampler's own knob, and a level that is remembered apart for each set; the rest stays."""
+    page.goto(f"{app_url}/reverse?data=spiral&n=300&sampler=edm&churn=50&samples=500")
+    wait_idle(page)
+    assert query(page)["churn"] == "50"
+    page.get_by_role("combobox", name="Sampler").first.click()
+    page.get_by_role("option", name="Heun").click()
+    wait_idle(page)
+    kept = {name: word for name, word in query(page).items() if name != "step"}
+    assert kept == {"data": "spiral", "n": "300", "sampler": "heun", "samples": "500"}
+
+    page.goto(f"{app_url}/refine?level=0.4")
+    wait_idle(page)
+    assert query(page)["level"] == "0.4"
+    page.get_by_role("radio", name="Clothes").click()
+    wait_idle(page)
+    assert "level" not in query(page)
+    assert query(page)["pictures"] == "fashion"
+    page.get_by_role("radio", name="Digits").click()
+    wait_idle(page)
+    assert query(page)["level"] == "0.4"
+    fine(page, serve.log("app.py"))
+
+
 def test_controls_go_along_by_the_navigation_and_the_step_does_not(
     page: Any, serve: Any, wait_idle: Wait
 ) -> None:

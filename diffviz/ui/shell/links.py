@@ -34,6 +34,7 @@ from typing import Any, Generic, TypeVar
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 T = TypeVar("T")
 
@@ -185,13 +186,26 @@ class _Widget:
         shown: the value, or the part of it.
         refused: it shows something that means nothing, which is being told.
         turn: the how-manieth of its name it is.
-        key: Streamlit's name for it.
     """
 
     shown: object
     refused: bool = False
     turn: int = 0
-    key: str = ""
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A parameter that was on the page.
+
+    Attributes:
+        parameter: it.
+        part: the fragment that drew it; None for the page itself.
+        run: in which run of that.
+    """
+
+    parameter: Parameter[Any]
+    part: str | None
+    run: object
 
 
 @dataclass
@@ -204,7 +218,8 @@ class _Memory:
     asked: dict[str, list[str]] = field(default_factory=dict)  # by the address, not yet answered
     anew: bool = True  # the address said everything: what it leaves out is at its default
     settled: set[str] = field(default_factory=set)  # names answered since this view was opened
-    drawn: dict[str, Parameter[Any]] = field(default_factory=dict)  # on the page as it is now
+    drawn: dict[str, _Drawn] = field(default_factory=dict)  # since the page last ran as a whole
+    runs: dict[str | None, object] = field(default_factory=dict)  # the last of each part
     widgets: dict[tuple[str | None, str], _Widget] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)  # names whose problems the page shows in place
@@ -223,7 +238,7 @@ class _Memory:
         if self.anew:
             self.own.pop(page, None)
         self.asked = {name: words for name, words in query.items() if name != FOLLOWED}
-        self.settled, self.drawn = set(), {}
+        self.settled, self.drawn, self.runs = set(), {}, {}
         self.problems = {}
         self.replaced.clear()
         self.overdue = True
@@ -263,13 +278,19 @@ class _Memory:
         return remembered
 
     def remember(self, parameter: Parameter[T], new: T) -> None:
-        """Note the value a parameter has on the page now; the address has one of its name."""
+        """Note the value a parameter has on the page now."""
         self.values(parameter)[parameter.slot] = new
-        if parameter.slot not in self.drawn:  # in its place, where a fragment runs alone
-            others = [slot for slot, each in self.drawn.items() if each.key == parameter.key]
-            for slot in others:
-                del self.drawn[slot]
-        self.drawn[parameter.slot] = parameter
+        part, run, alone = _here()
+        if part is None and alone:  # a callback, before a fragment runs alone
+            self.drawn.setdefault(parameter.slot, _Drawn(parameter, part, self.runs.get(part)))
+            return
+        self.runs[part] = run
+        self.drawn[parameter.slot] = _Drawn(parameter, part, run)
+
+    def present(self) -> list[Parameter[Any]]:
+        """The parameters on the page as it is now: what each part of it drew when it last ran."""
+        found = self.drawn.values()
+        return [each.parameter for each in found if each.run is self.runs.get(each.part)]
 
     def admitted(self, parameter: Parameter[T]) -> T:
         """The value it had, or the default where this page does not have that value."""
@@ -277,6 +298,14 @@ class _Memory:
             return parameter.parse(parameter.show(self.recall(parameter)))
         except Exception:
             return parameter.default
+
+
+def _here() -> tuple[str | None, object, bool]:
+    """The fragment that is being drawn, None for the page; its run; whether fragments run alone."""
+    context = get_script_run_ctx()
+    if context is None:
+        return None, None, False
+    return ThreadState.get().fragment_id, context.cursors, bool(context.fragment_ids_this_run)
 
 
 def _read(parameter: Parameter[T], words: list[str]) -> tuple[T, str | None]:
@@ -329,7 +358,7 @@ def begin() -> None:
         runpy.run_path(context.main_script_path, run_name="__main__")
         st.stop()
     memory = _memory()
-    memory.drawn, memory.said = {}, set()
+    memory.drawn, memory.runs, memory.said = {}, {}, set()
 
 
 @dataclass(frozen=True)
@@ -381,18 +410,15 @@ def view(
     widget = memory.widgets.setdefault((memory.page, base), _Widget(shown))
     if widget.shown != shown or (widget.refused and parameter.key not in memory.problems):
         widget.shown, widget.refused, widget.turn = shown, False, widget.turn + 1
-    widget.key = f"{base}#{widget.turn}" if widget.turn else base
-    wiring = {
-        "key": widget.key,
-        "on_change": _take,
-        "args": (parameter, widget, widget.key, read, part),
-    }
-    return View(result, shown, wiring)
+    key = f"{base}#{widget.turn}" if widget.turn else base
+    args = (parameter, widget, widget.turn, key, read, part)
+    return View(result, shown, {"key": key, "on_change": _take, "args": args})
 
 
 def _take(
     parameter: Parameter[T],
     widget: _Widget,
+    turn: int,
     key: str,
     read: Callable[[Any], T] | None,
     part: Callable[[T], object] | None,
@@ -402,7 +428,7 @@ def _take(
     The browser also tells of widgets that are gone when it has not yet heard that they are, and of
     what they show as if it were chosen: that changes nothing.
     """
-    if key != widget.key:
+    if turn != widget.turn:
         return
     memory: _Memory = st.session_state[_MEMORY]
     raw = st.session_state[key]
@@ -518,9 +544,10 @@ def sync() -> None:
     itself.
     """
     memory = _memory()
+    present = memory.present()
     wanted = {
         parameter.key: parameter.show(memory.recall(parameter))
-        for parameter in memory.drawn.values()
+        for parameter in present
         if memory.recall(parameter) != parameter.default
     }
     unused, memory.asked = list(memory.asked), {}
@@ -529,7 +556,7 @@ def sync() -> None:
         memory.replaced.append(memory.written)
         memory.written, memory.overdue = query, False
         st.query_params.from_dict(wanted)
-    known = list(dict.fromkeys(parameter.key for parameter in memory.drawn.values()))
+    known = list(dict.fromkeys(parameter.key for parameter in present))
     unsaid = [key for key in known if key in memory.problems and key not in memory.said]
     notes = [memory.problems.pop(key) for key in unsaid]
     if unused:

@@ -239,9 +239,13 @@ def slide(
     view = views("")
     kind = type(view.shown)
     options = sorted({kind(value) for value in (*values, view.shown)})
-    words = form.format
-    if len({words(value) for value in options}) < len(options):  # 2.6 and a typed 2.64
-        words = "{:.6g}".format
+    said = {form.format(value) for value in options if value != view.shown}
+
+    def words(value: float) -> str:
+        """A number as it is written; at full length where a stop is written so: 2.64 beside 2.6."""
+        exact = value == view.shown and form.format(value) in said
+        return f"{value:.6g}" if exact else form.format(value)
+
     beside = width - (_TYPED_WIDTH + 8 if ends else 0)
     row = st.container(
         key=f"stops_{view.wiring['key']}",

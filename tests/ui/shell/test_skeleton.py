@@ -64,7 +64,7 @@ def test_a_page_uses_its_question_and_tells_nonsense_of_every_one_of_its_paramet
     """No control can forget to say what the address asked of it in vain."""
     at = opened(key, kept)  # what a question sets up may have controls of its own
     assert "The link" not in said(at), said(at)
-    drawn = at.session_state[links._MEMORY].drawn.values()
+    drawn = at.session_state[links._MEMORY].present()
     words = [each.key for each in drawn if refuses(each) and each.key not in kept]
     at = opened(key, {**kept, **dict.fromkeys(words, NONSENSE)})
     told = said(at)
