@@ -163,7 +163,8 @@ def test_the_chart_is_measured_stopped_gone_on_with_and_downloaded(
     expect(page.get_by_text(re.compile(r"Measuring on Two moons: done"))).to_be_visible()
     wait_idle(page)
     after = download(page, tmp_path)
-    assert [line for line in before if line["sampler"]] == after[: len(before) - 1]
+    runs = [line for line in before if line["sampler"]]  # the rest is a floor for each seed so far
+    assert runs == after[: len(runs)]
     assert len(after) > len(before)
     assert page.get_by_text("runs are still missing").count() == 0
     fine(page, serve.log("app.py"))
