@@ -30,8 +30,6 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
-from sklearn.datasets import make_circles, make_moons, make_swiss_roll
-from sklearn.neighbors import KDTree
 from torch import Tensor
 
 __all__ = [
@@ -176,19 +174,37 @@ def _skewed(n: int, rng: np.random.Generator) -> tuple[Floats, Labels]:
 
 
 def _moons(n: int, rng: np.random.Generator) -> tuple[Floats, Labels]:
-    # scikit-learn fixes the split between the moons; the extra point keeps both drawable at n = 1
-    points, labels = make_moons(n + 1, noise=0.06, random_state=_legacy(rng))
-    return points[:n], labels[:n]
+    upper, lower = (_on_circle(np.linspace(0, np.pi, m)) for m in _halves(n))
+    return _mingled(n, [upper, 1 - lower - [0, 0.5]], 0.06, rng)
 
 
 def _circles(n: int, rng: np.random.Generator) -> tuple[Floats, Labels]:
-    points, labels = make_circles(n + 1, noise=0.04, factor=0.45, random_state=_legacy(rng))
-    return points[:n], labels[:n]
+    outer, inner = (_on_circle(np.linspace(0, 2 * np.pi, m, endpoint=False)) for m in _halves(n))
+    return _mingled(n, [outer, 0.45 * inner], 0.04, rng)
+
+
+def _halves(n: int) -> tuple[int, int]:
+    # the split is fixed; an extra point keeps both halves drawable at n = 1
+    return (n + 1) // 2, n + 1 - (n + 1) // 2
+
+
+def _mingled(
+    n: int, curves: list[Floats], noise: float, rng: np.random.Generator
+) -> tuple[Floats, Labels]:
+    """The first n of the curves' points in random order, with noise, as scikit-learn draws them."""
+    chance, points = _legacy(rng), np.concatenate(curves)
+    order = np.arange(len(points))
+    chance.shuffle(order)
+    labels = np.repeat(np.arange(len(curves)), [len(curve) for curve in curves])[order]
+    return (points[order] + chance.normal(scale=noise, size=points.shape))[:n], labels[:n]
 
 
 def _swiss_roll(n: int, rng: np.random.Generator) -> tuple[Floats, Labels]:
-    points, _ = make_swiss_roll(n, noise=0.35, random_state=_legacy(rng))
-    return points[:, [0, 2]], _no_labels(n)
+    chance = _legacy(rng)
+    angle = 1.5 * np.pi * (1 + 2 * chance.uniform(size=n))
+    chance.uniform(size=n)  # the width of scikit-learn's roll, which is not seen from its side
+    roll = angle[:, None] * _on_circle(angle)
+    return roll + 0.35 * chance.standard_normal((3, n))[[0, 2]].T, _no_labels(n)
 
 
 def _spiral(n: int, rng: np.random.Generator) -> tuple[Floats, Labels]:
@@ -281,9 +297,12 @@ def _on_circle(angle: Floats) -> Floats:
     return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
 
-def _legacy(rng: np.random.Generator) -> int:
-    """A seed for scikit-learn, which takes 32 bits."""
-    return int(rng.integers(2**32 - 1))
+def _legacy(rng: np.random.Generator) -> np.random.RandomState:
+    """The generator that scikit-learn draws from: the sets that are called as its own are its own.
+
+    They are drawn here since importing it takes longer than all the rest of the library.
+    """
+    return np.random.RandomState(int(rng.integers(2**32 - 1)))
 
 
 def _reject(
@@ -399,6 +418,8 @@ def from_drawing(points: ArrayLike, n: int, seed: int) -> Tensor:
 
 def _pitch(sites: Floats) -> float:
     """Median distance of a site (K, 2) to its nearest neighbour; 0 for a single site."""
+    from scipy.spatial import KDTree  # slow to import, seldom needed
+
     if len(sites) < 2:
         return 0.0
     distance, _ = KDTree(sites).query(sites, k=2)

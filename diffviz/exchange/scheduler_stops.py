@@ -33,7 +33,6 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import betaincinv  # type: ignore[import-untyped]
 from torch import Tensor
 
 from diffviz.core.schedules import DiscreteVP, Schedule
@@ -330,6 +329,8 @@ def _spread(file: SchedulerFile) -> str:
 
 def _spread_out(spread: str, high: float, low: float, n: int, rho: float = _RHO) -> Floats:
     """Spread n levels from the highest to the lowest."""
+    from scipy.special import betaincinv  # slow to import, seldom needed
+
     even = np.linspace(0, 1, n)
     levels: Floats
     if spread == "karras":

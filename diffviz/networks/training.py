@@ -37,7 +37,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import linear_sum_assignment  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from diffviz.core.denoisers import Denoiser, Network
@@ -634,6 +633,8 @@ def _noise_bins(schedule: Schedule) -> Tensor:
 
 def _paired(x_0: Tensor, eps: Tensor, label: Tensor | None) -> Tensor:
     """Return eps in the order that makes sum |x_0 - eps|^2 least, within groups of rows."""
+    from scipy.optimize import linear_sum_assignment  # slow to import, seldom needed
+
     out = eps.clone()
     classes = torch.zeros(len(x_0), dtype=torch.int64) if label is None else label
     for one in set(classes.tolist()):

@@ -138,8 +138,8 @@ def test_contestants_come_change_and_go(open_arena: Open, wait_idle: Any, serve:
 def test_the_chart_is_measured_stopped_gone_on_with_and_downloaded(
     open_arena: Open, wait_idle: Any, serve: Any, tmp_path: Path
 ) -> None:
-    page = open_arena(  # so many seeds that it is still measured when it is stopped
-        data="moons", a="ddim,5,trailing,vp,learned", c="none", d="none", seeds=5
+    page = open_arena(  # two seeds: it is still measured when it is stopped
+        data="moons", a="ddim,5,trailing,vp,learned", c="none", d="none", seeds=2
     )
     badges = page.locator(".dvz-badge")
     expect(badges.nth(0)).to_have_text("learned")
@@ -147,11 +147,8 @@ def test_the_chart_is_measured_stopped_gone_on_with_and_downloaded(
     expect(page.get_by_text("Measured beforehand")).to_be_visible()
 
     page.get_by_role("button", name="Measure here").click()
-    stop = page.locator(".st-key-arena_stop button")
-    expect(stop).to_be_visible()
-    expect(page.get_by_text(re.compile(r"Measuring on Two moons: \d+%"))).to_be_visible()
-    expect(page.get_by_text("Measured here")).to_be_visible()
-    stop.click()
+    expect(page.get_by_text("Measured here")).to_be_visible()  # some of it
+    page.locator(".st-key-arena_stop button").click()
     go_on = page.get_by_role("button", name="Go on")
     expect(go_on).to_be_visible()
     expect(page.get_by_text(re.compile(r"stopped at \d+%"))).to_be_visible()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from sklearn.datasets import make_circles, make_moons, make_swiss_roll
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -23,6 +24,13 @@ from diffviz.data.points import (
 )
 from diffviz.measures.metrics import sliced_wasserstein
 
+THEIRS = {
+    "moons": lambda n, seed: make_moons(n + 1, noise=0.06, random_state=seed)[0][:n],
+    "circles": lambda n, seed: make_circles(n + 1, noise=0.04, factor=0.45, random_state=seed)[0][
+        :n
+    ],
+    "swiss_roll": lambda n, seed: make_swiss_roll(n, noise=0.35, random_state=seed)[0][:, [0, 2]],
+}
 TWO_D = [name for name, info in INFO.items() if info.dim == 2]
 
 
@@ -42,6 +50,16 @@ def test_the_registry_is_complete() -> None:
     for name, info in INFO.items():
         assert info.name == name
         assert info.sentence.endswith((".", "?"))
+
+
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("n", [2, 17, 2000])
+def test_what_is_called_scikit_learns_is_drawn_as_there(name: str, n: int) -> None:
+    theirs = THEIRS[name](n, int(np.random.default_rng(3).integers(2**32 - 1)))
+    ours = labelled(name, n, 3)[0].double().numpy()
+    apart, own = (points - points[0] for points in (theirs, ours))  # but for where and how large
+    scale = np.linalg.norm(apart) / np.linalg.norm(own)
+    np.testing.assert_allclose(scale * own, apart, rtol=0, atol=1e-5 * np.abs(apart).max())
 
 
 @pytest.mark.parametrize("name", DATASETS)
