@@ -474,5 +474,5 @@ def _wait_idle(page: DrivenPage, quiet: float = 500) -> None:
         resting_since = min(resting_since, now) if resting else math.inf
         if now - max(resting_since, page.traffic.quiet_since(now)) >= quiet / 1000:
             return
-        page.wait_for_timeout(40)
+        page.wait_for_timeout(100)
     raise AssertionError(f"the page was still busy after {PATIENCE} ms")

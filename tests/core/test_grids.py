@@ -6,7 +6,6 @@ from itertools import pairwise
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
 from torch.testing import assert_close
 
 from diffviz.core.grids import FILE, SPACINGS, make_grid, nearest_steps
@@ -21,6 +20,7 @@ from diffviz.core.schedules import (
     Sigmoid,
     zero_terminal_snr,
 )
+from tests.peers import diffusers
 
 float64 = torch.float64
 
@@ -78,7 +78,10 @@ def test_whole_stops_are_those_of_diffusers(spacing: str, T: int) -> None:
 
     Rounding lets the peer's trailing now and then take a stop too many, the last.
     """
-    schedule, peer = Linear(T=T), DDIMScheduler(num_train_timesteps=T, timestep_spacing=spacing)
+    schedule, peer = (
+        Linear(T=T),
+        diffusers().DDIMScheduler(num_train_timesteps=T, timestep_spacing=spacing),
+    )
     for steps in range(2 if spacing == "linspace" else 1, T + 1):
         peer.set_timesteps(steps)
         ours = make_grid(schedule, steps, spacing)[:-1] * T

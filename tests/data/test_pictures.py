@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 
 import diffviz
 from diffviz.data.assets.make_fashion_sample import make_sheet
 from diffviz.data.full_sets import read_idx
 from diffviz.data.pictures import IMAGE_DATASETS, IMAGE_INFO, labelled_images
+from tests.peers import sklearn_datasets
 
 ASSETS = Path(next(iter(diffviz.__path__))) / "data" / "assets"
 ORIGINAL = Path("/usr/share/datasets/fashion-mnist")
@@ -50,7 +50,7 @@ def test_a_caller_cannot_change_the_set() -> None:
 
 def test_digits_are_all_of_scikit_learns() -> None:
     images, labels = labelled_images("digits", 1797, 4)
-    table = load_digits()
+    table = sklearn_datasets().load_digits()
     ours = torch.cat([labels[:, None].float(), (images.flatten(1) + 1) * 8], dim=1)
     theirs = torch.from_numpy(np.column_stack([table.target, table.data])).float()
     assert torch.equal(ours.unique(dim=0), theirs.unique(dim=0))

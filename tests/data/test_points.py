@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
-from sklearn.datasets import make_circles, make_moons, make_swiss_roll
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -23,13 +22,18 @@ from diffviz.data.points import (
     labelled,
 )
 from diffviz.measures.metrics import sliced_wasserstein
+from tests.peers import sklearn_datasets
 
 THEIRS = {
-    "moons": lambda n, seed: make_moons(n + 1, noise=0.06, random_state=seed)[0][:n],
-    "circles": lambda n, seed: make_circles(n + 1, noise=0.04, factor=0.45, random_state=seed)[0][
+    "moons": lambda n, seed: sklearn_datasets().make_moons(n + 1, noise=0.06, random_state=seed)[0][
         :n
     ],
-    "swiss_roll": lambda n, seed: make_swiss_roll(n, noise=0.35, random_state=seed)[0][:, [0, 2]],
+    "circles": lambda n, seed: sklearn_datasets().make_circles(
+        n + 1, noise=0.04, factor=0.45, random_state=seed
+    )[0][:n],
+    "swiss_roll": lambda n, seed: sklearn_datasets().make_swiss_roll(
+        n, noise=0.35, random_state=seed
+    )[0][:, [0, 2]],
 }
 TWO_D = [name for name, info in INFO.items() if info.dim == 2]
 

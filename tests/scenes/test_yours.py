@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
 from PIL import Image
 
 from diffviz.core.grids import FILE
@@ -27,6 +26,7 @@ from diffviz.scenes.yours import (
     pipelines,
     yours,
 )
+from tests.peers import diffusers
 
 SAMPLER = SamplerConfig("dpmpp_2m", 12, "log_snr")
 
@@ -98,7 +98,7 @@ def test_folders_of_the_server_are_offered_by_name(
 @pytest.fixture
 def pipeline_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pipeline of random weights, offered by the server."""
-    unet = UNet2DModel(
+    unet = diffusers().UNet2DModel(
         sample_size=16,
         in_channels=3,
         out_channels=3,
@@ -109,7 +109,9 @@ def pipeline_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         up_block_types=("UpBlock2D", "UpBlock2D"),
     )
     folder = tmp_path / "random"
-    DDPMPipeline(unet, DDPMScheduler(num_train_timesteps=100)).save_pretrained(folder)
+    diffusers().DDPMPipeline(
+        unet, diffusers().DDPMScheduler(num_train_timesteps=100)
+    ).save_pretrained(folder)
     monkeypatch.setenv("DIFFVIZ_PIPELINES", str(folder))
     yours_run.pipeline.cache_clear()
     return folder
@@ -136,7 +138,7 @@ def test_long_runs_are_cut_to_what_can_be_had() -> None:
 
 def test_a_pipeline_runs_as_its_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own stops and range, from the file in its folder: nothing of it is chosen by hand."""
-    network = UNet2DModel(
+    network = diffusers().UNet2DModel(
         sample_size=8,
         in_channels=1,
         out_channels=1,
@@ -146,8 +148,8 @@ def test_a_pipeline_runs_as_its_file_says(tmp_path: Path, monkeypatch: pytest.Mo
         down_block_types=("DownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "UpBlock2D"),
     )
-    scheduler = DDPMScheduler(num_train_timesteps=100, timestep_spacing="trailing")
-    DDPMPipeline(network, scheduler).save_pretrained(tmp_path / "by-its-file")
+    scheduler = diffusers().DDPMScheduler(num_train_timesteps=100, timestep_spacing="trailing")
+    diffusers().DDPMPipeline(network, scheduler).save_pretrained(tmp_path / "by-its-file")
     monkeypatch.setenv("DIFFVIZ_PIPELINES", str(tmp_path / "by-its-file"))
     source = yours_run.scheduler_of("pipeline", "by-its-file")
     assert source is not None

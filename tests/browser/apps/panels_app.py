@@ -13,8 +13,9 @@ from collections.abc import Callable
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits, load_sample_image, make_moons
 
+from diffviz.data.pictures import labelled_images
+from diffviz.data.points import labelled
 from diffviz.scenes.buffer import Clock, Images, Lines, Mix, Points, Rail, encode
 from diffviz.scenes.buffer.rail import Curve, Histogram, StepFormula, Term
 from diffviz.ui.parts.player import player
@@ -172,8 +173,7 @@ def lines_reverse() -> bytes:
 def points_reverse() -> bytes:
     """2-D, noise to data: the rail beside a cloud."""
     rng = np.random.default_rng(2)
-    data = make_moons(200, noise=0.04, random_state=0)[0]
-    data = (data - data.mean(axis=0)) / data.std()
+    data = labelled("moons", 200, 0)[0].double().numpy()
     steps = forward_steps(51)[::-1]
     start = rng.standard_normal((1000, 2))
     run = ddpm(start, lambda x, k: empirical_x_0(x, k, data), steps)
@@ -189,8 +189,8 @@ def points_reverse() -> bytes:
 
 def digits() -> tuple[Array, Array]:
     """Scikit-learn's digits as (N, 1, 8, 8) in [-1, 1], and their labels."""
-    bunch = load_digits()
-    return bunch.images[:, None] / 8.0 - 1.0, bunch.target
+    images, labels = labelled_images("digits", 1797, 0)
+    return images.double().numpy(), labels.numpy()
 
 
 def images_reverse() -> bytes:
@@ -231,6 +231,8 @@ def mix_digits() -> bytes:
 
 def mix_photo() -> bytes:
     """A photograph of 256 x 256 in color noised in the browser."""
+    from sklearn.datasets import load_sample_image  # slow to import
+
     photo = load_sample_image("china.jpg")[60:316, 200:456].transpose(2, 0, 1)[None]
     steps = forward_steps(101)
     eps = np.random.default_rng(5).standard_normal(photo.shape)

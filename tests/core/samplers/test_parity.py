@@ -11,15 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import (
-    DDIMScheduler,
-    DDPMScheduler,
-    DPMSolverMultistepScheduler,
-    EulerAncestralDiscreteScheduler,
-    EulerDiscreteScheduler,
-    FlowMatchEulerDiscreteScheduler,
-    HeunDiscreteScheduler,
-)
 from torch import Tensor, nn
 from torch.testing import assert_close
 
@@ -36,6 +27,7 @@ from diffviz.core.samplers import (
     Sampler,
 )
 from diffviz.core.schedules import Cosine, DiscreteVP, Linear, RectifiedFlow, ScaledLinear
+from tests.peers import diffusers
 
 float64 = torch.float64
 STEPS = 28  # 999 / 27 is whole, so linspace stops at whole timesteps for everybody
@@ -87,7 +79,7 @@ def exact_levels(peer: Any, schedule: DiscreteVP) -> Any:
     peer.betas = schedule.betas
     peer.alphas = 1 - schedule.betas
     peer.alphas_cumprod = schedule.alphas_bar
-    if isinstance(peer, DPMSolverMultistepScheduler):
+    if isinstance(peer, diffusers().DPMSolverMultistepScheduler):
         peer.alpha_t = schedule.alphas_bar.sqrt()
         peer.sigma_t = (1 - schedule.alphas_bar).sqrt()
         peer.lambda_t = peer.alpha_t.log() - peer.sigma_t.log()
@@ -129,18 +121,26 @@ def close(ours: Tensor, theirs: Tensor) -> None:
 @pytest.mark.fact(8)
 def test_levels_agree_to_float32(pair: tuple[DiscreteVP, dict[str, Any]]) -> None:
     schedule, config = pair
-    peer = DDIMScheduler(**config)
+    peer = diffusers().DDIMScheduler(**config)
     assert_close(schedule.alphas_bar.float(), peer.alphas_cumprod, rtol=2e-4, atol=1e-7)
 
 
 @pytest.mark.fact(5)
 def test_grids_agree(pair: tuple[DiscreteVP, dict[str, Any]], spacing: str) -> None:
     schedule, config = pair
-    for kind in (DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler):
+    for kind in (
+        diffusers().DDIMScheduler,
+        diffusers().DDPMScheduler,
+        diffusers().EulerDiscreteScheduler,
+        diffusers().HeunDiscreteScheduler,
+    ):
         for steps in (STEPS, 10, 50):
             peer = kind(**config, timestep_spacing=spacing)
             peer.set_timesteps(steps)
-            if kind in (EulerDiscreteScheduler, HeunDiscreteScheduler) and steps != STEPS:
+            if (
+                kind in (diffusers().EulerDiscreteScheduler, diffusers().HeunDiscreteScheduler)
+                and steps != STEPS
+            ):
                 continue  # these two do not round linspace to whole timesteps
             assert_close(grid_of(peer), make_grid(schedule, steps, spacing))
 
@@ -148,7 +148,7 @@ def test_grids_agree(pair: tuple[DiscreteVP, dict[str, Any]], spacing: str) -> N
 def test_ddpm(pair: tuple[DiscreteVP, dict[str, Any]], spacing: str, x_1: Tensor) -> None:
     schedule, config = pair
     peer = exact_levels(
-        DDPMScheduler(**config, timestep_spacing=spacing, clip_sample=False), schedule
+        diffusers().DDPMScheduler(**config, timestep_spacing=spacing, clip_sample=False), schedule
     )
     peer.one = torch.tensor(1.0, dtype=float64)
     peer.set_timesteps(STEPS)
@@ -167,7 +167,7 @@ def test_ddim(
     """
     schedule, config = pair
     peer = exact_levels(
-        DDIMScheduler(**config, timestep_spacing=spacing, clip_sample=False), schedule
+        diffusers().DDIMScheduler(**config, timestep_spacing=spacing, clip_sample=False), schedule
     )
     peer.final_alpha_cumprod = torch.tensor(1.0, dtype=float64)
     peer.set_timesteps(STEPS)
@@ -202,7 +202,9 @@ def ratio_units(schedule: DiscreteVP, grid: Tensor, x_1: Tensor) -> Tensor:
 @pytest.mark.fact(14)
 def test_euler(pair: tuple[DiscreteVP, dict[str, Any]], spacing: str, x_1: Tensor) -> None:
     schedule, config = pair
-    peer = exact_levels(EulerDiscreteScheduler(**config, timestep_spacing=spacing), schedule)
+    peer = exact_levels(
+        diffusers().EulerDiscreteScheduler(**config, timestep_spacing=spacing), schedule
+    )
     peer.set_timesteps(STEPS)
     peer = exact_sigmas(peer, schedule)
     grid = make_grid(schedule, STEPS, spacing)
@@ -213,7 +215,9 @@ def test_euler(pair: tuple[DiscreteVP, dict[str, Any]], spacing: str, x_1: Tenso
 @pytest.mark.fact(14)
 def test_heun(pair: tuple[DiscreteVP, dict[str, Any]], spacing: str, x_1: Tensor) -> None:
     schedule, config = pair
-    peer = exact_levels(HeunDiscreteScheduler(**config, timestep_spacing=spacing), schedule)
+    peer = exact_levels(
+        diffusers().HeunDiscreteScheduler(**config, timestep_spacing=spacing), schedule
+    )
     peer.set_timesteps(STEPS)
     grid = make_grid(schedule, STEPS, spacing)
     table = ((1 - schedule.alphas_bar) / schedule.alphas_bar).sqrt()
@@ -239,7 +243,7 @@ def test_dpm_solver(
     """The peer spaces leading and linspace its own way; its stops are taken as the grid."""
     schedule, config = pair
     peer = exact_levels(
-        DPMSolverMultistepScheduler(
+        diffusers().DPMSolverMultistepScheduler(
             **config, timestep_spacing=spacing, algorithm_type=algorithm, solver_order=2
         ),
         schedule,
@@ -259,7 +263,7 @@ def test_euler_ancestral(
 ) -> None:
     schedule, config = pair
     peer = exact_levels(
-        EulerAncestralDiscreteScheduler(**config, timestep_spacing=spacing), schedule
+        diffusers().EulerAncestralDiscreteScheduler(**config, timestep_spacing=spacing), schedule
     )
     peer.set_timesteps(STEPS)
     peer = exact_sigmas(peer, schedule)
@@ -273,7 +277,7 @@ def test_euler_ancestral(
 @pytest.mark.fact(14)
 def test_rectified_flow_is_the_flow_matching_euler(x_1: Tensor) -> None:
     schedule = RectifiedFlow()
-    peer = FlowMatchEulerDiscreteScheduler(num_train_timesteps=T)
+    peer = diffusers().FlowMatchEulerDiscreteScheduler(num_train_timesteps=T)
     peer.set_timesteps(20)
     grid = peer.sigmas.double()
     x = x_1
