@@ -65,7 +65,7 @@ def test_it_says_its_version_and_asks_for_no_screen(wheel: ZipFile) -> None:
     told = message_from_string(wheel.read(name).decode())
     assert told["Version"] == diffviz.__version__
     asked = [Requirement(line) for line in told.get_all("Requires-Dist", [])]
-    assert {each.name for each in asked if each.marker is not None} == {"plotly", "streamlit"}
+    assert {each.name for each in asked if each.marker is not None} == APP
 
 
 def test_it_asks_for_what_it_imports() -> None:
@@ -88,6 +88,7 @@ def test_it_asks_for_what_it_imports() -> None:
         assert not unknown
 
 
+APP = {"plotly", "starlette", "streamlit"}
 TRAINERS = {"diffusers"}
 """What only ``make_schedulers`` imports, which whoever develops runs."""
 

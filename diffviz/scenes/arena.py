@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -20,15 +20,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser
+from diffviz.core.grids import SPACINGS
 from diffviz.core.run import Watch, frames, ignore, part_of
 from diffviz.core.samplers import SAMPLERS
-from diffviz.core.schedules import Schedule
+from diffviz.core.schedules import SCHEDULES, Schedule
 from diffviz.data.points import MIXTURES
 from diffviz.measures.quality import Comparison, Quality, end_point_error, ode_ends
 from diffviz.scenes import point_run, scene
 from diffviz.scenes.buffer import Clock, Lane, Points, encode
 from diffviz.scenes.caching import cached
-from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.canonical import among, within
+from diffviz.scenes.configs import (
+    MAX_POINTS,
+    MAX_SEED,
+    MAX_STEPS,
+    DataConfig,
+    SamplerConfig,
+    ScheduleConfig,
+)
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.point_run import RunConfig
 
@@ -62,10 +71,10 @@ class Contestant:
             true density; the points' where no density is known.
     """
 
-    sampler: str
-    steps: int
-    spacing: str = "quadratic"
-    schedule: str = "rectified_flow"
+    sampler: str = among(MISSING, SAMPLERS)
+    steps: int = within(MISSING, 1, MAX_STEPS)
+    spacing: str = among("quadratic", SPACINGS)
+    schedule: str = among("rectified_flow", SCHEDULES)
     model: ModelConfig | None = None
     points: bool = False
 
@@ -108,8 +117,8 @@ class RaceConfig:
     data: DataConfig
     entrants: tuple[tuple[str, Contestant], ...]
     align: Align = "noise"
-    samples: int = 2000
-    seed: int = 0
+    samples: int = within(2000, 1, MAX_POINTS)
+    seed: int = within(0, 0, MAX_SEED)
 
 
 @dataclass(frozen=True, eq=False)

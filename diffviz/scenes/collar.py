@@ -22,7 +22,8 @@ from diffviz.networks.unet import UNet
 from diffviz.scenes import scene
 from diffviz.scenes.buffer import Clock, Images, Levels, Rail, Track, encode
 from diffviz.scenes.caching import cached
-from diffviz.scenes.configs import SamplerConfig, ScheduleConfig
+from diffviz.scenes.canonical import within
+from diffviz.scenes.configs import MAX_GUIDANCE, SamplerConfig, ScheduleConfig
 from diffviz.scenes.picture_run import DEFAULT_SAMPLER, DEFAULT_SCHEDULE, Floats, record
 from diffviz.scenes.sharing import Shared, in_parts
 from diffviz.studies.collar_rates import GIVEN_STEPS, GUIDANCE
@@ -86,8 +87,8 @@ class CollarRun:
 
     schedule: ScheduleConfig = DEFAULT_SCHEDULE
     sampler: SamplerConfig = DEFAULT_SAMPLER
-    guidance: float = GUIDANCE
-    count: int = 8
+    guidance: float = within(GUIDANCE, 0, MAX_GUIDANCE)
+    count: int = within(8, 1, 64)
 
 
 @dataclass(frozen=True, eq=False)

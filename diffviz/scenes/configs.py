@@ -6,6 +6,7 @@ the core. The words that menus show stand beside them. The widgets are in ``ui.c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import signature
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser
-from diffviz.core.grids import FILE, make_grid, nearest_steps
+from diffviz.core.grids import FILE, SPACINGS, make_grid, nearest_steps
 from diffviz.core.knobs import Knob
 from diffviz.core.run import Plan
 from diffviz.core.samplers import SAMPLERS, VARIABLES, Sampler
@@ -27,6 +28,7 @@ from diffviz.data.points import DATASETS, INFO, from_drawing, from_image, from_t
 from diffviz.exchange.drawings import decode_points
 from diffviz.exchange.scheduler_config import LoadedConfig, load_config
 from diffviz.exchange.tables import Sample
+from diffviz.scenes.canonical import among, within
 from diffviz.scenes.text import Text
 
 __all__ = [
@@ -34,6 +36,10 @@ __all__ = [
     "FILE_TEXT",
     "KINDS",
     "LOADED",
+    "MAX_POINTS",
+    "MAX_SEED",
+    "MAX_STEPS",
+    "MAX_T",
     "OWN",
     "SCHEDULE_KNOBS",
     "SCHEDULE_TEXT",
@@ -57,6 +63,12 @@ __all__ = [
 
 Kind = Literal["1-D", "2-D", "image"]
 KINDS: tuple[Kind, ...] = ("1-D", "2-D", "image")
+
+MAX_SEED = 2**31 - 1
+MAX_T = 1000
+MAX_STEPS = 1000
+MAX_POINTS = 20_000
+"""The most that a reader may ask for, on every page and in every word."""
 
 
 # Guidance ---------------------------------------------------------------------------------------
@@ -115,9 +127,9 @@ class DataConfig:
         table: the points of an uploaded table, where these are the data.
     """
 
-    name: str = "moons"
-    n: int = 2000
-    seed: int = 0
+    name: str = among("moons", DATASETS, IMAGE_DATASETS, OWN)
+    n: int = within(2000, 1, MAX_POINTS)
+    seed: int = within(0, 0, MAX_SEED)
     text: str = ""
     drawing: str = ""
     picture: Picture | None = None
@@ -285,8 +297,8 @@ class ScheduleConfig:
         tokens: of the picture, where that file shifts its time by their number.
     """
 
-    name: str = "linear"
-    T: int = 1000
+    name: str = among("linear", SCHEDULES, [LOADED])
+    T: int = within(1000, 2, MAX_T)
     params: tuple[tuple[str, float], ...] = ()
     zero_snr: bool = False
     points: CurvePoints = ()
@@ -321,6 +333,11 @@ class ScheduleConfig:
         return _build_schedule(self)
 
 
+def _known(arguments: Mapping[str, Any], kind: type[Any]) -> None:
+    for name in arguments.keys() - signature(kind).parameters.keys():
+        raise ValueError(f"{kind.title} has no parameter {name}")
+
+
 @lru_cache(maxsize=32)
 def _read(source: str, tokens: int | None) -> LoadedConfig:
     return load_config(source, tokens)
@@ -330,11 +347,14 @@ def _read(source: str, tokens: int | None) -> LoadedConfig:
 def _build_schedule(config: ScheduleConfig) -> Schedule:
     if config.file is not None:
         return config.file.schedule
+    if config.name not in SCHEDULES:
+        raise ValueError("No scheduler's file is here: choose one with the button beside the path.")
     arguments: dict[str, Any] = dict(config.params)
     if config.discrete:
         arguments["T"] = config.T
     if config.points:
         arguments["points"] = config.points
+    _known(arguments, SCHEDULES[config.name])
     schedule = SCHEDULES[config.name](**arguments)
     if config.zero_snr and isinstance(schedule, DiscreteVP):
         return zero_terminal_snr(schedule)
@@ -385,12 +405,12 @@ class SamplerConfig:
         seed: of the starting noise and of the noise added on the way.
     """
 
-    name: str = "ddim"
-    steps: int = 50
-    spacing: str = "trailing"
+    name: str = among("ddim", SAMPLERS)
+    steps: int = within(50, 1, MAX_STEPS)
+    spacing: str = among("trailing", SPACINGS, [FILE])
     params: tuple[tuple[str, float], ...] = ()
-    variable: str = "auto"
-    seed: int = 0
+    variable: str = among("auto", VARIABLE_TEXT)
+    seed: int = within(0, 0, MAX_SEED)
 
     @property
     def title(self) -> str:
@@ -404,8 +424,9 @@ class SamplerConfig:
         return self.variable if fits else None
 
     def build(self) -> Sampler:
-        """The sampler."""
+        """The sampler; raises ``ValueError`` for parameters that it does not have or take."""
         arguments: dict[str, Any] = dict(self.params)
+        _known(arguments, SAMPLERS[self.name])
         if self.chosen_variable is not None:
             arguments["variable"] = VARIABLES[self.chosen_variable]
         return SAMPLERS[self.name](**arguments)

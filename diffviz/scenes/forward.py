@@ -34,7 +34,8 @@ from diffviz.scenes.buffer import (
     encode,
 )
 from diffviz.scenes.caching import cached
-from diffviz.scenes.configs import DataConfig, ScheduleConfig
+from diffviz.scenes.canonical import within
+from diffviz.scenes.configs import MAX_SEED, DataConfig, ScheduleConfig
 
 Way: TypeAlias = Literal["walk", "jump"]
 Floats: TypeAlias = NDArray[np.floating[Any]]
@@ -68,7 +69,7 @@ class ForwardConfig:
     data: DataConfig
     schedule: ScheduleConfig
     way: Way = "walk"
-    seed: int = 0
+    seed: int = within(0, 0, MAX_SEED)
 
 
 @dataclass(frozen=True)

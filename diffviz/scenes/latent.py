@@ -25,8 +25,9 @@ from diffviz.models.pretrained import latent_model, vae
 from diffviz.scenes import scene
 from diffviz.scenes.buffer import Curve, Images, Points, Rail, encode
 from diffviz.scenes.caching import cached
+from diffviz.scenes.canonical import among, within
 from diffviz.scenes.chart import Chart
-from diffviz.scenes.configs import SamplerConfig, ScheduleConfig
+from diffviz.scenes.configs import MAX_GUIDANCE, SamplerConfig, ScheduleConfig
 from diffviz.scenes.picture_run import (
     DEFAULT_SAMPLER,
     DEFAULT_SCHEDULE,
@@ -190,12 +191,12 @@ class LatentRun:
         count: how many codes.
     """
 
-    pictures: str = "mnist"
+    pictures: str = among("mnist", PICTURE_SETS)
     schedule: ScheduleConfig = DEFAULT_SCHEDULE
     sampler: SamplerConfig = DEFAULT_SAMPLER
     classes: tuple[int, ...] = ()
-    guidance: float = 1.0
-    count: int = COUNT
+    guidance: float = within(1.0, 0, MAX_GUIDANCE)
+    count: int = within(COUNT, 1, 1024)
 
     @property
     def set(self) -> PictureSet:

@@ -25,7 +25,8 @@ from diffviz.measures.spectrum import band_agreement, band_edges, band_power
 from diffviz.scenes import picture_sets, scene
 from diffviz.scenes.buffer import Images, Levels, Rail, encode
 from diffviz.scenes.caching import cached
-from diffviz.scenes.configs import SamplerConfig, ScheduleConfig
+from diffviz.scenes.canonical import among, within
+from diffviz.scenes.configs import MAX_GUIDANCE, SamplerConfig, ScheduleConfig
 from diffviz.scenes.formula import formula, steps_between
 from diffviz.scenes.picture_sets import PICTURE_SETS, PictureSet
 from diffviz.scenes.point_run import MAX_FRAMES
@@ -38,6 +39,9 @@ Look: TypeAlias = Callable[[Tensor], None]
 DEFAULT_SCHEDULE = ScheduleConfig("cosine")
 DEFAULT_SAMPLER = SamplerConfig("dpmpp_2m", 25, "log_snr")
 BANDS = 7
+MAX_COUNT = 64
+"""Most pictures of a run."""
+
 MAX_STEPS = 60
 """Most steps of what is made of several runs."""
 
@@ -61,12 +65,12 @@ class GenerateRun:
         clipped: whether predictions are held in the pixels' range.
     """
 
-    pictures: str = "mnist"
+    pictures: str = among("mnist", PICTURE_SETS)
     schedule: ScheduleConfig = DEFAULT_SCHEDULE
     sampler: SamplerConfig = DEFAULT_SAMPLER
     classes: tuple[int, ...] = ()
-    guidance: float = 1.5
-    count: int = 16
+    guidance: float = within(1.5, 0, MAX_GUIDANCE)
+    count: int = within(16, 1, MAX_COUNT)
     clipped: bool = False
 
     @property

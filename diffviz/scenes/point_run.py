@@ -30,7 +30,8 @@ from diffviz.measures.metrics import sliced_wasserstein_path
 from diffviz.scenes import models, scene
 from diffviz.scenes.buffer import Curve, Histogram, Images, Lines, Panel, Points, Rail, encode
 from diffviz.scenes.caching import cached
-from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.canonical import within
+from diffviz.scenes.configs import MAX_POINTS, DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.formula import formula, steps_between
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.sharing import HELPERS, Shared
@@ -81,7 +82,7 @@ class RunConfig:
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     points: bool = True
-    samples: int = 2000
+    samples: int = within(2000, 1, MAX_POINTS)
     arrows: Arrows = "flow"
     moved: MovedStart | None = None
     model: ModelConfig | None = None
@@ -264,6 +265,8 @@ def made(run: RunConfig, watch: Watch = ignore, keep: int = MAX_FRAMES) -> Traje
     x_1 = plan.start()
     if run.moved is not None:
         index, *place = run.moved
+        if not 0 <= index < run.samples:
+            raise ValueError(f"there is no sample {index} to move: there are {run.samples:,}")
         x_1[index] = torch.tensor(place)
     return simulate(plan, keep, watch, x_1)
 

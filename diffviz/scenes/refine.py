@@ -17,6 +17,8 @@ from diffviz.core.trajectory import Trajectory
 from diffviz.scenes import picture_sets, scene
 from diffviz.scenes.buffer import Curve, Images, Rail, encode
 from diffviz.scenes.caching import cached
+from diffviz.scenes.canonical import among, within
+from diffviz.scenes.configs import MAX_SEED
 from diffviz.scenes.picture_run import Floats, Look, class_levels, class_probability, record
 from diffviz.scenes.picture_sets import PICTURE_SETS, PictureSet
 from diffviz.studies.refine import (
@@ -46,11 +48,11 @@ class RefineRun:
         count: how many samples.
     """
 
-    pictures: str = "mnist"
+    pictures: str = among("mnist", PICTURE_SETS)
     kind: Kind = "vae"
-    level: float = 0.4
-    seed: int = 0
-    count: int = 10
+    level: float = within(0.4, 0, 1)
+    seed: int = within(0, 0, MAX_SEED)
+    count: int = within(10, 1, 64)
 
     @property
     def set(self) -> PictureSet:

@@ -32,6 +32,10 @@ from diffviz.scenes.configs import (
     FILE_TEXT,
     KINDS,
     LOADED,
+    MAX_POINTS,
+    MAX_SEED,
+    MAX_STEPS,
+    MAX_T,
     OWN,
     SCHEDULE_KNOBS,
     SCHEDULE_TEXT,
@@ -56,11 +60,6 @@ from diffviz.ui.choices.tables import choose_table
 from diffviz.ui.choices.thumbnails import thumbnail
 from diffviz.ui.parts.pad import draw_points
 from diffviz.ui.shell import links, widgets
-
-MAX_SEED = 2**31 - 1
-MAX_T = 1000
-MAX_STEPS = 1000
-MAX_POINTS = 20_000
 
 _EVEN = "trailing"  # a spacing that any schedule has
 _T_STOPS = (2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)

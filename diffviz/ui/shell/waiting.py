@@ -38,12 +38,15 @@ class Stopped(Exception):
 
 
 @dataclass
-class _Progress:
+class Progress:
+    """How far a piece of work is; once ``stop`` is set, the work ends where it looks next."""
+
     share: float = 0.0
     started: float | None = None
     stop: Event = field(default_factory=Event)
 
     def __call__(self, share: float) -> None:
+        """Note the share that is done; raises ``Stopped`` where nobody waits any more."""
         if self.stop.is_set():
             raise Stopped
         if self.started is None:
@@ -51,6 +54,7 @@ class _Progress:
         self.share = share
 
     def words(self, what: str) -> str:
+        """Where it is, for the reader."""
         if self.started is None:
             return f"{what}: waiting for other readers' runs to end"
         spent = time.monotonic() - self.started
@@ -58,6 +62,16 @@ class _Progress:
             return what
         left = spent * (1 - self.share) / self.share
         return f"{what}: {self.share:.0%}, about {max(left, 1):.0f} s to go"
+
+
+def begin(work: Callable[[Watch], R], progress: Progress) -> Future[R]:
+    """Do work elsewhere, when it is its turn.
+
+    Args:
+        work: called with a ``Watch``, which it calls now and then.
+        progress: that watch.
+    """
+    return _POOL.submit(work, progress)
 
 
 def wait_for(
@@ -94,8 +108,8 @@ def _waited(
     place: DeltaGenerator,
     look: Callable[[], None] | None,
 ) -> R:
-    progress = _Progress()
-    future = _POOL.submit(work, progress)
+    progress = Progress()
+    future = begin(work, progress)
     try:
         return future.result(timeout=PATIENCE if look is None else BEAT)
     except NotYet:

@@ -13,6 +13,7 @@ from diffviz.scenes.configs import GUIDANCE_STOPS, MAX_GUIDANCE, SamplerConfig, 
 from diffviz.scenes.picture_run import (
     DEFAULT_SAMPLER,
     DEFAULT_SCHEDULE,
+    MAX_COUNT,
     GenerateRun,
     affordable,
     affordable_steps,
@@ -23,7 +24,6 @@ from diffviz.ui.choices import controls
 from diffviz.ui.choices.scheduler_files import Own
 from diffviz.ui.shell import links, widgets
 
-MAX_COUNT = 64
 YOURS = "yours"
 """The word in the address for pictures and pipelines that people bring."""
 

@@ -1,0 +1,139 @@
+"""The data route: ``GET /run/WORD`` answers with what a player plays (see ``scenes.plays``).
+
+What a word stands for never changes under one version, so with ``?v=VERSION`` the answer may be
+kept for ever, by a browser or anything in between.  Work is done in the pages' own pool, in turns,
+and ends as soon as nobody waits for it any more.  What cannot be had is said as JSON: ``error``, in
+words for the reader, and ``instead``, a word that can, where there is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from concurrent.futures import Future
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from diffviz.core.trajectory import Diverged
+from diffviz.scenes.plays import Play, play_of, version
+from diffviz.ui.shell.waiting import Progress, begin
+
+MAX_WAITING = 40  # answers that are worked out or wait for their turn
+BEAT = 0.1  # seconds between two looks at whether somebody still waits
+
+_LOG = logging.getLogger(__name__)
+_FOR_EVER = "public, max-age=31536000, immutable"
+_PAYS = 0.85  # of its size: what compresses to more is sent as it is
+_KEPT_BYTES = 64_000_000
+
+
+class _Kept:
+    """The newest answers, as they are sent: bytes and their encoding, by word."""
+
+    def __init__(self) -> None:
+        self._answers: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, word: str) -> tuple[bytes, str] | None:
+        """The answer to a word, if it is kept."""
+        with self._lock:
+            if word in self._answers:
+                self._answers.move_to_end(word)
+            return self._answers.get(word)
+
+    def put(self, word: str, answer: tuple[bytes, str]) -> None:
+        """Keep an answer; the ones that were asked for longest ago leave."""
+        with self._lock:
+            self._answers[word] = answer
+            while sum(len(body) for body, _ in self._answers.values()) > _KEPT_BYTES:
+                self._answers.popitem(last=False)
+
+
+_KEPT = _Kept()
+_waiting = 0
+
+
+async def answer(request: Request) -> Response:
+    """Answer with the buffer of a play."""
+    global _waiting
+    try:
+        play = play_of(request.path_params["word"])
+        near = play.within_reach
+    except ValueError as error:
+        return _refusal(400, f"This run cannot be had: {error}")
+    if near != play:
+        said = "This run would take too long here. Fewer samples or steps can be had."
+        return _refusal(400, said, near.word)
+    headers = _headers(play, request)
+    if request.headers.get("if-none-match") == headers["etag"]:
+        return Response(status_code=304, headers=headers)
+    made = _KEPT.get(play.word)
+    if made is None:
+        if _waiting >= MAX_WAITING:
+            return _refusal(503, "Too many runs are waiting for their turn: try again in a minute.")
+        _waiting += 1
+        try:
+            made = await _worked_out(play, request)
+        except (Diverged, ValueError) as error:
+            return _refusal(400, str(error))
+        except Exception:
+            _LOG.exception("a run failed: %s", play.word[:200])
+            return _refusal(500, "The app met an error that it did not expect.")
+        finally:
+            _waiting -= 1
+    if made is None:
+        return Response(status_code=499)  # nobody is there to read it
+    body, encoding = made
+    if encoding == "gzip" and "gzip" not in request.headers.get("accept-encoding", ""):
+        body, encoding = gzip.decompress(body), "identity"
+    headers["content-encoding"] = encoding
+    return Response(body, headers=headers, media_type="application/octet-stream")
+
+
+async def _worked_out(play: Play, request: Request) -> tuple[bytes, str] | None:
+    """Work out a play for as long as somebody waits; None where nobody does any more."""
+    progress = Progress()
+    work: Future[tuple[bytes, str]] = begin(lambda watch: _packed(play.buffer(watch)), progress)
+    waited = asyncio.wrap_future(work)
+    try:
+        while not (await asyncio.wait([waited], timeout=BEAT))[0]:
+            if await request.is_disconnected():
+                return None
+        made = waited.result()
+        _KEPT.put(play.word, made)
+        return made
+    finally:
+        progress.stop.set()
+        waited.cancel()
+
+
+def _packed(buffer: bytes) -> tuple[bytes, str]:
+    """The bytes as they are sent, and how they are encoded."""
+    small = gzip.compress(buffer, 1, mtime=0)
+    return (small, "gzip") if len(small) < _PAYS * len(buffer) else (buffer, "identity")
+
+
+def _headers(play: Play, request: Request) -> dict[str, str]:
+    tag = hashlib.blake2b(f"{version()} {play.word}".encode(), digest_size=12).hexdigest()
+    known = request.query_params.get("v") == version()
+    return {
+        "etag": f'"{tag}"',
+        "cache-control": _FOR_EVER if known else "no-cache",
+        "vary": "accept-encoding",
+        "x-content-type-options": "nosniff",
+    }
+
+
+def _refusal(status: int, error: str, instead: str | None = None) -> Response:
+    body = {"error": error} if instead is None else {"error": error, "instead": instead}
+    return JSONResponse(body, status, {"cache-control": "no-store"})
+
+
+ROUTES = [Route("/run/{word:path}", answer, methods=["GET"])]
+"""What the app serves beside its pages."""

@@ -1,0 +1,23 @@
+"""The app as it is served answers with pages and with data."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from urllib.parse import quote
+
+import pytest
+
+from diffviz.scenes.plays import play_of
+
+WORD = 'reverse{"samples":20,"sampler":{"steps":3}}'
+
+
+def test_the_app_answers_with_what_a_player_plays(app_url: str) -> None:
+    with urllib.request.urlopen(f"{app_url}/run/{quote(WORD)}") as answer:
+        assert answer.read() == play_of(WORD).buffer()
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{app_url}/run/{quote('reverse{')}")
+    assert refused.value.code == 400
+    assert "this is not a word" in json.load(refused.value)["error"]

@@ -1,0 +1,147 @@
+"""Words of plays: read back, checked, and the same bytes from whoever works them out."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, get_args, get_type_hints
+
+import pytest
+
+from diffviz.scenes.arena import Contestant, RaceConfig
+from diffviz.scenes.buffer import read_header
+from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.forward import ForwardConfig
+from diffviz.scenes.models import ModelConfig
+from diffviz.scenes.picture_run import GenerateRun
+from diffviz.scenes.plays import SCENES, Play, play_of, version
+from diffviz.scenes.point_run import RunConfig
+
+FEW = SamplerConfig("heun", 4, "karras", seed=3)
+PLAYS = [
+    Play("forward", ForwardConfig(DataConfig("rose", 40), ScheduleConfig("cosine", 20), "jump")),
+    Play("reverse", RunConfig(DataConfig("moons", 30), sampler=FEW, samples=20)),
+    Play("reverse", RunConfig(sampler=FEW, samples=9, moved=(3, 0.5, -1.25))),
+    Play("reverse", RunConfig(sampler=FEW, samples=9, model=ModelConfig("shipped", "moons"))),
+    Play("arena", RaceConfig(DataConfig("grid25", 50), (("A", Contestant("ddim", 3)),), "noise")),
+    Play("images", GenerateRun(sampler=replace(FEW, steps=2), classes=(3, 7), count=2)),
+]
+
+
+@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.word[:40])
+def test_a_word_is_read_back_and_played(play: Play) -> None:
+    again = play_of(play.word)
+    assert again == play
+    assert again.within_reach == play
+    assert read_header(again.buffer())["panels"]
+
+
+def test_another_process_makes_the_same_bytes() -> None:
+    here = {play.word: hashlib.sha256(play.buffer()).hexdigest() for play in PLAYS[:3]}
+    script = (
+        "import hashlib, sys, torch\n"
+        "from diffviz.scenes.plays import play_of, version\n"
+        "torch.set_num_threads(1)\n"
+        "print(version(), *(hashlib.sha256(play_of(word).buffer()).hexdigest()"
+        " for word in sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *here], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [version(), *here.values()]
+
+
+def test_every_name_and_number_has_its_limits() -> None:
+    """A field without them could be asked for at any size, or break a run from within."""
+    free = {"text", "drawing", "source", "tokens", "label", "name"}  # bounded by what reads them
+    seen: set[Any] = set()
+
+    def check(kind: Any) -> None:
+        for part in get_args(kind):
+            check(part)
+        if kind in seen or not is_dataclass(kind):
+            return
+        seen.add(kind)
+        hints = get_type_hints(kind)
+        if bytes in hints.values():
+            return  # content, which a word does not hold
+        for each in fields(kind):
+            if hints[each.name] in (int, float):
+                assert {"low", "high"} <= each.metadata.keys(), (kind, each.name)
+            if hints[each.name] is str and each.name not in free:
+                assert "words" in each.metadata or not each.compare, (kind, each.name)
+            check(hints[each.name])
+
+    for scene in SCENES.values():
+        check(scene.kind)
+    assert {RunConfig, ModelConfig, Contestant, SamplerConfig} <= seen
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("", "starts with one of forward, reverse"),
+        ("reverse", "a brace"),
+        ("nope{}", "starts with one of"),
+        ("reverse{", "this is not a word"),
+        ("reverse{" + 9000 * " " + "}", "8,000 at most"),
+        ("reverse" + 2000 * '{"data":', "8,000 at most"),
+        ("reverse{" + 900 * "[" + "}", "this is not a word"),
+        ('reverse{"x":1}', "has no x: it has data, schedule"),
+        ('reverse{"data":5}', "data is 5: it must be the word of a DataConfig"),
+        ('reverse{"data":{"name":"moon"}}', 'name is "moon": it must be one of'),
+        ('reverse{"data":{"sha256":"a0"}}', "digest"),
+        ('reverse{"samples":0}', "samples is 0: it must be from 1 to 20,000"),
+        ('reverse{"samples":1e9}', "it must be a whole number"),
+        ('reverse{"samples":true}', "it must be a whole number"),
+        ('reverse{"samples":NaN}', "it must be a whole number"),
+        ('reverse{"arrows":"fish"}', "one of flow, score"),
+        ('reverse{"moved":[1,2]}', "3 values"),
+        ('reverse{"moved":[1,2,Infinity]}', "it must be a number"),
+        ('reverse{"moved":[1,2,null]}', "it must be a number"),
+        ('reverse{"sampler":{"steps":1001}}', "from 1 to 1,000"),
+        ('reverse{"sampler":{"spacing":"even"}}', "one of leading, trailing"),
+        ('reverse{"sampler":{"params":[["bogus",1]]}}', "DDIM has no parameter bogus"),
+        ('reverse{"sampler":{"params":[["eta",7]]}}', "eta must lie in"),
+        ('reverse{"model":{"kind":"shipped","name":"moons"},"data":{"name":"skewed"}}', "network"),
+        ('reverse{"model":{"kind":"own","name":"a1"}}', "no longer in memory"),
+        ('reverse{"model":{}}', "needs kind, name"),
+        ("forward{}", "needs data, schedule"),
+        ('arena{"data":{"name":"grid25"},"entrants":[]}', "1 to 4 samplers"),
+        ('images{"guidance":21}', "from 0 to 20"),
+        ('refine{"level":-0.1}', "from 0 to 1"),
+    ],
+)
+def test_other_words_are_refused_in_words(word: str, why: str) -> None:
+    with pytest.raises(ValueError, match=r".+") as refused:
+        _ = play_of(word).within_reach
+    assert why in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ('reverse{"moved":[50,0,0],"samples":9}', "there is no sample 50"),
+        ('reverse{"schedule":{"name":"loaded"},"samples":9}', "No scheduler's file"),
+        ('reverse{"schedule":{"params":[["beta_start",5]]},"samples":9}', "every beta"),
+        ('reverse{"sampler":{"spacing":"file"},"samples":9}', "came from no file"),
+        ('reverse{"data":{"name":"table"},"samples":9}', "No table is here"),
+        ('images{"classes":[99],"count":1,"sampler":{"steps":1}}', "from 0 to 9"),
+    ],
+)
+def test_what_only_the_run_can_tell_is_refused_too(word: str, why: str) -> None:
+    with pytest.raises(ValueError, match=r".+") as refused:
+        play_of(word).buffer()
+    assert why in str(refused.value)
+
+
+def test_too_much_is_brought_within_reach() -> None:
+    asked = Play("images", GenerateRun(sampler=SamplerConfig("heun", 1000), count=64))
+    near = asked.within_reach
+    assert near.config.sampler.steps < 1000
+    assert 1 <= near.config.count < 64
+    assert near.within_reach == near
+    assert replace(near, config=replace(near.config, count=64)).within_reach == near
