@@ -26,7 +26,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -71,15 +71,17 @@ UNANSWERED_SECONDS = 10.0
 class Traffic:
     """When the page last sent to the server and last heard from it, and how often.
 
-    ``loading`` counts the files that are still on their way: an element whose script has not come
-    yet is not on the page, although the server has long finished.  ``bytes`` is what was heard.
+    ``loading`` are the requests for files that are still on their way: an element whose script has
+    not come yet is not on the page, although the server has long finished.  They are kept one by
+    one, for one that an earlier journey in this tab has made may end in this one.  ``bytes`` is what
+    was heard.
     """
 
     sent_at: float = 0.0
     heard_at: float = 0.0
     sent: int = 0
     bytes: int = 0
-    loading: int = 0
+    loading: set[Any] = field(default_factory=set)
 
     def send(self) -> None:
         self.sent_at, self.sent = time.monotonic(), self.sent + 1
@@ -89,17 +91,17 @@ class Traffic:
 
     def quiet_since(self, now: float) -> float:
         """Since when nothing has been said and no answer is due."""
-        if self.loading > 0:
+        if self.loading:
             return now
         if self.sent_at > self.heard_at and now - self.sent_at < UNANSWERED_SECONDS:
             return now
         return max(self.sent_at, self.heard_at)
 
-    def load(self) -> None:
-        self.loading += 1
+    def load(self, request: Any) -> None:
+        self.loading.add(request)
 
-    def loaded(self) -> None:
-        self.loading -= 1
+    def loaded(self, request: Any) -> None:
+        self.loading.discard(request)
         self.heard_at = time.monotonic()
 
 
@@ -369,9 +371,9 @@ def _listened(page: Any) -> DrivenPage:
         socket.on("framereceived", lambda frame: page.traffic.hear(frame))
 
     page.on("websocket", on_socket)
-    page.on("request", lambda _: page.traffic.load())
-    page.on("requestfinished", lambda _: page.traffic.loaded())
-    page.on("requestfailed", lambda _: page.traffic.loaded())
+    page.on("request", lambda request: page.traffic.load(request))
+    page.on("requestfinished", lambda request: page.traffic.loaded(request))
+    page.on("requestfailed", lambda request: page.traffic.loaded(request))
     page.on("console", on_console)
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     driven: DrivenPage = page

@@ -61,12 +61,14 @@ def menus(page: Any) -> dict[str, str]:
 def settled(page: Any) -> dict[str, str]:
     """What the widgets show once no more of them come."""
     found, same = page.evaluate(READ), 0
-    while same < 3:
+    for _ in range(1000):
+        if same == 3:
+            return found
         page.wait_for_timeout(60)
         before, found = found, page.evaluate(READ)
         coming = page.traffic.loading or page.locator('[data-testid="stSkeleton"]').count()
         same = 0 if coming or found != before else same + 1
-    return found
+    raise AssertionError(f"widgets still come: {page.traffic.loading}")
 
 
 def address(page: Any) -> dict[str, str]:
