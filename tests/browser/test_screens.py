@@ -74,7 +74,7 @@ def test_the_picture_comes_first_and_all_can_be_read(
     for size in ("1280x720", "1024x768", "390x844", "1440x900"):
         width, height = (int(part) for part in size.split("x"))
         page.set_viewport_size({"width": width, "height": height})
-        screens.settle(page)
+        screens.settle(page, quiet=450)
         found = screens.measure(page)
         assert found is not None
         assert screens.broken(found, size) == []
