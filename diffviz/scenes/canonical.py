@@ -42,8 +42,11 @@ def word_of(config: Any) -> str:
 
 
 def json_of(config: Any) -> str:
-    """Return the word of a config without the name of its class."""
-    return json.dumps(_plain(config), separators=(",", ":"))
+    """Return the word of a config without the name of its class.
+
+    A slash in a text is escaped, so that what reads paths on the way finds none in it.
+    """
+    return json.dumps(_plain(config), separators=(",", ":")).replace("/", "\\u002f")
 
 
 def config_of(kind: type[C], word: str) -> C:

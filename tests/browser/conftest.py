@@ -73,8 +73,8 @@ class Traffic:
 
     ``loading`` are the requests for files that are still on their way: an element whose script has
     not come yet is not on the page, although the server has long finished.  They are kept one by
-    one, for one that an earlier journey in this tab has made may end in this one.  ``bytes`` is what
-    was heard.
+    one, for what an earlier journey in this tab has asked for may come in this one.  ``bytes`` is
+    what was heard.
     """
 
     sent_at: float = 0.0

@@ -9,14 +9,20 @@ from urllib.parse import quote
 
 import pytest
 
-from diffviz.scenes.plays import play_of
+from diffviz.scenes.configs import DataConfig, ScheduleConfig
+from diffviz.scenes.forward import ForwardConfig
+from diffviz.scenes.plays import Play, play_of
 
-WORD = 'reverse{"samples":20,"sampler":{"steps":3}}'
+WORDS = (
+    'reverse{"samples":20,"sampler":{"steps":3}}',
+    Play("forward", ForwardConfig(DataConfig("text", 20, text="//../a\\b"), ScheduleConfig())).word,
+)
 
 
 def test_the_app_answers_with_what_a_player_plays(app_url: str) -> None:
-    with urllib.request.urlopen(f"{app_url}/run/{quote(WORD)}") as answer:
-        assert answer.read() == play_of(WORD).buffer()
+    for word in WORDS:
+        with urllib.request.urlopen(f"{app_url}/run/{quote(word)}") as answer:
+            assert answer.read() == play_of(word).buffer()
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{app_url}/run/{quote('reverse{')}")
     assert refused.value.code == 400

@@ -23,7 +23,7 @@ CONFIGS = [
     RunConfig(),
     RunConfig(DataConfig("rose", 2000), moved=(3, 0.5, -1.25), model=ModelConfig("own", "a1")),
     RunConfig(
-        DataConfig("text", text='"&ä'),
+        DataConfig("text", text='"&ä//../\\'),
         ScheduleConfig("custom", points=((0, 1), (0.4, 0.3), (1, 0))),
         SamplerConfig("edm", 5, params=(("churn", 20.0),)),
     ),
@@ -47,6 +47,12 @@ def test_a_word_is_read_back(config: Any) -> None:
     assert again == config
     assert hash(again) == hash(config)
     assert word_of(again) == word_of(config)
+
+
+def test_a_word_is_one_part_of_a_path() -> None:
+    for config in CONFIGS:
+        assert "/" not in word_of(config)
+        assert word_of(config).isascii()
 
 
 def test_words_differ_where_configs_do() -> None:
