@@ -28,7 +28,14 @@ from diffviz.measures.metrics import sliced_wasserstein
 from diffviz.scenes import models, point_run, scene
 from diffviz.scenes.buffer import Points, encode
 from diffviz.scenes.caching import cached
-from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.canonical import within
+from diffviz.scenes.configs import (
+    MAX_GUIDANCE,
+    MAX_POINTS,
+    DataConfig,
+    SamplerConfig,
+    ScheduleConfig,
+)
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.point_run import MAX_FRAMES, Stops
 from diffviz.scenes.sharing import work_alone
@@ -84,7 +91,7 @@ class Setting:
     model: ModelConfig | None = None
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     sampler: SamplerConfig = field(default_factory=lambda: SamplerConfig("dpmpp_2m", 40, "log_snr"))
-    samples: int = 1000
+    samples: int = within(1000, 1, MAX_POINTS)
 
     @property
     def stops(self) -> Stops:
@@ -95,6 +102,21 @@ class Setting:
     def classes(self) -> list[int]:
         """The classes that are asked for."""
         return list(range(self.data.classes)) if self.label is None else [self.label]
+
+
+@dataclass(frozen=True)
+class GuidedRun:
+    """Three runs of a setting: without guidance, at scale 1 and at a scale of its own.
+
+    Attributes:
+        setting: the rest.
+        scale: the guidance scale w of the third.
+        arrows: whether the fields are drawn.
+    """
+
+    setting: Setting = field(default_factory=Setting)
+    scale: float = within(3.0, 0, MAX_GUIDANCE)
+    arrows: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ from diffviz.scenes import (
     arena,
     collar,
     forward,
+    guidance,
     latent,
     models,
     picture_run,
@@ -51,6 +52,17 @@ def _fewer_points(run: point_run.RunConfig) -> point_run.RunConfig:
     return replace(run, samples=point_run.affordable(run))
 
 
+def _fewer_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
+    setting, classes = run.setting, run.setting.data.classes
+    if setting.data.kind != "2-D" or classes < 2:
+        raise ValueError(f"{setting.data.title} has no classes in the plane to ask for")
+    if setting.label is not None and not 0 <= setting.label < classes:
+        raise ValueError(f"label is {setting.label}: it must be from 0 to {classes - 1}, or null")
+    if setting.model is not None and models.classes(setting.model) != classes:
+        raise ValueError(f"this network does not take the classes of {setting.data.title}")
+    return replace(run, setting=replace(setting, samples=guidance.affordable(setting)))
+
+
 def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
     if not 1 <= len(race.entrants) <= MAX_PANELS or race.data.kind != "2-D":
         raise ValueError(f"1 to {MAX_PANELS} samplers race, in the plane")
@@ -74,6 +86,11 @@ SCENES: Mapping[str, Scene] = {
         arena.RaceConfig,
         lambda race, watch: arena.race(race, watch).buffer,
         _fewer_racers,
+    ),
+    "guidance": Scene(
+        guidance.GuidedRun,
+        lambda run, watch: guidance.shown(run.setting, run.scale, run.arrows, watch).buffer,
+        _fewer_guided,
     ),
     "images": Scene(
         picture_run.GenerateRun,

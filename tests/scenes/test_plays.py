@@ -14,6 +14,7 @@ from diffviz.scenes.arena import Contestant, RaceConfig
 from diffviz.scenes.buffer import read_header
 from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.forward import ForwardConfig
+from diffviz.scenes.guidance import GuidedRun, Setting
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.picture_run import GenerateRun
 from diffviz.scenes.plays import SCENES, Play, play_of, version
@@ -26,6 +27,7 @@ PLAYS = [
     Play("reverse", RunConfig(sampler=FEW, samples=9, moved=(3, 0.5, -1.25))),
     Play("reverse", RunConfig(sampler=FEW, samples=9, model=ModelConfig("shipped", "moons"))),
     Play("arena", RaceConfig(DataConfig("grid25", 50), (("A", Contestant("ddim", 3)),), "noise")),
+    Play("guidance", GuidedRun(Setting(DataConfig("moons", 50), sampler=FEW, samples=20), 2.5)),
     Play("images", GenerateRun(sampler=replace(FEW, steps=2), classes=(3, 7), count=2)),
 ]
 
@@ -108,6 +110,9 @@ def test_every_name_and_number_has_its_limits() -> None:
         ('reverse{"model":{"kind":"shipped","name":"moons"},"data":{"name":"skewed"}}', "network"),
         ('reverse{"model":{"kind":"own","name":"a1"}}', "no longer in memory"),
         ('reverse{"model":{}}', "needs kind, name"),
+        ('guidance{"setting":{"label":9}}', "from 0 to 4, or null"),
+        ('guidance{"setting":{"data":{"name":"skewed"}}}', "no classes in the plane"),
+        ('guidance{"setting":{"model":{"kind":"shipped","name":"moons"}}}', "does not take"),
         ("forward{}", "needs data, schedule"),
         ('arena{"data":{"name":"grid25"},"entrants":[]}', "1 to 4 samplers"),
         ('images{"guidance":21}', "from 0 to 20"),
