@@ -58,8 +58,6 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
 ]
 
-LONGEST = "test_screens.py"
-
 # Streamlit probes for its endpoints below the page's own path first, which answers 404 on any
 # page but the default one; the client then finds them at the root.
 HARMLESS = ("_stcore/health", "_stcore/host-config", "favicon")
@@ -242,15 +240,11 @@ def _await_health(url: str, process: subprocess.Popen[bytes], log: Path, limit: 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every journey a second chance: a machine may stall for longer than any test waits.
-
-    And begin with the longest file, so that no process is left alone with it at the end.
-    """
+    """Give every journey a second chance: a machine may stall for longer than any test waits."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.flaky(reruns=1))
-    items.sort(key=lambda item: item.path.name != LONGEST)
 
 
 @pytest.fixture(scope="session")
