@@ -147,8 +147,11 @@ def test_the_chart_is_measured_stopped_gone_on_with_and_downloaded(
     expect(page.get_by_text("Measured beforehand")).to_be_visible()
 
     page.get_by_role("button", name="Measure here").click()
-    expect(page.get_by_text("Measured here")).to_be_visible()  # some of it
-    page.locator(".st-key-arena_stop button").click()
+    stop = page.locator(".st-key-arena_stop button")
+    expect(stop).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Measuring on Two moons: \d+%"))).to_be_visible()
+    expect(page.get_by_text("Measured here")).to_be_visible()
+    stop.click()
     go_on = page.get_by_role("button", name="Go on")
     expect(go_on).to_be_visible()
     expect(page.get_by_text(re.compile(r"stopped at \d+%"))).to_be_visible()

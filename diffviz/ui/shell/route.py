@@ -63,8 +63,7 @@ async def answer(request: Request) -> Response:
     """Answer with the buffer of a play."""
     global _waiting
     try:
-        play = play_of(request.path_params["word"])
-        near = play.within_reach
+        play, near = await asyncio.to_thread(_asked, request.path_params["word"])
     except ValueError as error:
         return _refusal(400, f"This run cannot be had: {error}")
     if near != play:
@@ -94,6 +93,13 @@ async def answer(request: Request) -> Response:
         body, encoding = gzip.decompress(body), "identity"
     headers["content-encoding"] = encoding
     return Response(body, headers=headers, media_type="application/octet-stream")
+
+
+def _asked(word: str) -> tuple[Play, Play]:
+    """The play of a word and the same within reach, which may have to read a network's file."""
+    version()  # reads files, too, once
+    play = play_of(word)
+    return play, play.within_reach
 
 
 async def _worked_out(play: Play, request: Request) -> tuple[bytes, str] | None:
