@@ -417,6 +417,10 @@ class SamplerConfig:
         """The name as people read it."""
         return SAMPLERS[self.name].title
 
+    def at_most(self, steps: int) -> SamplerConfig:
+        """The same with no more than so many steps, and at least one."""
+        return replace(self, steps=min(self.steps, max(steps, 1)))
+
     @property
     def chosen_variable(self) -> str | None:
         """The variable asked for, a key of ``VARIABLES``; None for the sampler's own choice."""

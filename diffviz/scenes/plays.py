@@ -70,9 +70,13 @@ def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
 
 
 def _fewer_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
-    steps = min(run.sampler.steps, picture_run.affordable_steps(run))
-    run = replace(run, sampler=replace(run.sampler, steps=steps))
+    run = replace(run, sampler=run.sampler.at_most(picture_run.affordable_steps(run)))
     return replace(run, count=picture_run.affordable(run))
+
+
+def _fewer_dogs(run: collar.CollarRun) -> collar.CollarRun:
+    run = replace(run, sampler=run.sampler.at_most(collar.affordable_steps(run)))
+    return replace(run, count=collar.affordable(run))
 
 
 SCENES: Mapping[str, Scene] = {
@@ -110,7 +114,7 @@ SCENES: Mapping[str, Scene] = {
     "collar": Scene(
         collar.CollarRun,
         lambda run, watch: collar.collars(run, watch).buffer,
-        lambda run: replace(run, count=collar.affordable(run)),
+        _fewer_dogs,
     ),
     "refine": Scene(refine.RefineRun, lambda run, watch: refine.shown(run, watch).buffer),
 }

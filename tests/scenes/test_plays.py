@@ -12,6 +12,7 @@ import pytest
 
 from diffviz.scenes.arena import Contestant, RaceConfig
 from diffviz.scenes.buffer import read_header
+from diffviz.scenes.collar import CollarRun
 from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.forward import ForwardConfig
 from diffviz.scenes.guidance import GuidedRun, Setting
@@ -143,8 +144,9 @@ def test_what_only_the_run_can_tell_is_refused_too(word: str, why: str) -> None:
     assert why in str(refused.value)
 
 
-def test_too_much_is_brought_within_reach() -> None:
-    asked = Play("images", GenerateRun(sampler=SamplerConfig("heun", 1000), count=64))
+@pytest.mark.parametrize(("scene", "kind"), [("images", GenerateRun), ("collar", CollarRun)])
+def test_too_much_is_brought_within_reach(scene: str, kind: Any) -> None:
+    asked = Play(scene, kind(sampler=SamplerConfig("heun", 1000), count=64))
     near = asked.within_reach
     assert near.config.sampler.steps < 1000
     assert 1 <= near.config.count < 64

@@ -181,14 +181,14 @@ def say_fewer(asked: int, can: int, fewer: str) -> None:
 
 def shorten(sampler: SamplerConfig, most: int) -> SamplerConfig:
     """The sampler with at most so many steps; that they are fewer than asked for is said."""
-    if sampler.steps <= max(most, 1):
-        return sampler
-    st.info(
-        f"{sampler.steps:,} steps are asked for; {max(most, 1):,} are taken, so that even one "
-        "sample takes seconds rather than minutes.",
-        icon=":material/info:",
-    )
-    return replace(sampler, steps=max(most, 1))
+    taken = sampler.at_most(most)
+    if taken != sampler:
+        st.info(
+            f"{sampler.steps:,} steps are asked for; {taken.steps:,} are taken, so that even one "
+            "sample takes seconds rather than minutes.",
+            icon=":material/info:",
+        )
+    return taken
 
 
 # Data -------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from diffviz.scenes.bound import DEFAULT_SCHEDULE, BoundRun
-from diffviz.scenes.configs import SPACING_TEXT
+from diffviz.scenes.configs import MAX_STEPS, SPACING_TEXT
 from diffviz.studies.bound import CHAIN_SPACINGS, CONDITIONS, LAST
 from diffviz.ui.choices import controls
 from diffviz.ui.shell import links, widgets
@@ -17,7 +17,6 @@ Over = Literal["t", "log_snr", "step"]
 OVER: dict[Over, str] = {"t": "time t", "log_snr": "log-SNR", "step": "step"}
 """What the terms may be drawn over."""
 
-MAX_STEPS = 1000
 
 _STEPS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, MAX_STEPS)
 _LASTS = (6.0, 7.0, 8.0, 9.0, 10.0, 10.5, 11.0, 11.5, 12.0)

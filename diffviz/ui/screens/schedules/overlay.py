@@ -18,6 +18,7 @@ from diffviz.measures.curves import QUANTITIES
 from diffviz.scenes.configs import (
     FILE_TEXT,
     LOADED,
+    MAX_T,
     SCHEDULE_KNOBS,
     SCHEDULE_TEXT,
     SPACING_TEXT,
@@ -48,7 +49,6 @@ __all__ = [
 VIEWS = ", ".join(quantity.label for quantity in QUANTITIES.values())
 """The names of all quantities, in one line."""
 
-MAX_T = 1000
 _T_STOPS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 700, 1000)
 _STEP_STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100)
 _SLIDER = 250  # CSS pixels
