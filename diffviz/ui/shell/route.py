@@ -12,9 +12,9 @@ import asyncio
 import gzip
 import hashlib
 import logging
-import threading
 from collections import OrderedDict
-from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,6 +23,8 @@ from starlette.routing import Route
 from diffviz.core.trajectory import Diverged
 from diffviz.scenes.plays import Play, play_of, version
 from diffviz.ui.shell.waiting import Progress, begin
+
+Packed: TypeAlias = tuple[bytes, str]  # as it is sent, and how that is encoded
 
 MAX_WAITING = 40  # answers that are worked out or wait for their turn
 BEAT = 0.1  # seconds between two looks at whether somebody still waits
@@ -37,31 +39,37 @@ class _Kept:
     """The newest answers, as they are sent: bytes and their encoding, by word."""
 
     def __init__(self) -> None:
-        self._answers: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._answers: OrderedDict[str, Packed] = OrderedDict()
 
-    def get(self, word: str) -> tuple[bytes, str] | None:
+    def get(self, word: str) -> Packed | None:
         """The answer to a word, if it is kept."""
-        with self._lock:
-            if word in self._answers:
-                self._answers.move_to_end(word)
-            return self._answers.get(word)
+        if word in self._answers:
+            self._answers.move_to_end(word)
+        return self._answers.get(word)
 
-    def put(self, word: str, answer: tuple[bytes, str]) -> None:
+    def put(self, word: str, answer: Packed) -> None:
         """Keep an answer; the ones that were asked for longest ago leave."""
-        with self._lock:
-            self._answers[word] = answer
-            while sum(len(body) for body, _ in self._answers.values()) > _KEPT_BYTES:
-                self._answers.popitem(last=False)
+        self._answers[word] = answer
+        while sum(len(body) for body, _ in self._answers.values()) > _KEPT_BYTES:
+            self._answers.popitem(last=False)
+
+
+@dataclass
+class _Work:
+    """A play that is being worked out, for all who wait for it."""
+
+    made: asyncio.Future[Packed]
+    progress: Progress
+    readers: int = 0
 
 
 _KEPT = _Kept()
-_waiting = 0
+_UNDER_WAY: dict[str, _Work] = {}
+"""By word.  Like what is kept, it is touched by the server's own thread alone."""
 
 
 async def answer(request: Request) -> Response:
     """Answer with the buffer of a play."""
-    global _waiting
     try:
         play, near = await asyncio.to_thread(_asked, request.path_params["word"])
     except ValueError as error:
@@ -74,9 +82,8 @@ async def answer(request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     made = _KEPT.get(play.word)
     if made is None:
-        if _waiting >= MAX_WAITING:
+        if play.word not in _UNDER_WAY and len(_UNDER_WAY) >= MAX_WAITING:
             return _refusal(503, "Too many runs are waiting for their turn: try again in a minute.")
-        _waiting += 1
         try:
             made = await _worked_out(play, request)
         except (Diverged, ValueError) as error:
@@ -84,13 +91,11 @@ async def answer(request: Request) -> Response:
         except Exception:
             _LOG.exception("a run failed: %s", play.word[:200])
             return _refusal(500, "The app met an error that it did not expect.")
-        finally:
-            _waiting -= 1
     if made is None:
         return Response(status_code=499)  # nobody is there to read it
     body, encoding = made
     if encoding == "gzip" and "gzip" not in request.headers.get("accept-encoding", ""):
-        body, encoding = gzip.decompress(body), "identity"
+        body, encoding = await asyncio.to_thread(gzip.decompress, body), "identity"
     headers["content-encoding"] = encoding
     return Response(body, headers=headers, media_type="application/octet-stream")
 
@@ -102,24 +107,31 @@ def _asked(word: str) -> tuple[Play, Play]:
     return play, play.within_reach
 
 
-async def _worked_out(play: Play, request: Request) -> tuple[bytes, str] | None:
-    """Work out a play for as long as somebody waits; None where nobody does any more."""
-    progress = Progress()
-    work: Future[tuple[bytes, str]] = begin(lambda watch: _packed(play.buffer(watch)), progress)
-    waited = asyncio.wrap_future(work)
+async def _worked_out(play: Play, request: Request) -> Packed | None:
+    """What a play is, worked out once for all who wait; None where this reader no longer does."""
+    word = play.word
+    if word not in _UNDER_WAY:
+        progress = Progress()
+        work = begin(lambda watch: _packed(play.buffer(watch)), progress)
+        _UNDER_WAY[word] = _Work(asyncio.wrap_future(work), progress)
+    own = _UNDER_WAY[word]
+    own.readers += 1
     try:
-        while not (await asyncio.wait([waited], timeout=BEAT))[0]:
+        while not (await asyncio.wait([own.made], timeout=BEAT))[0]:
             if await request.is_disconnected():
                 return None
-        made = waited.result()
-        _KEPT.put(play.word, made)
+        made = own.made.result()
+        _KEPT.put(word, made)
         return made
     finally:
-        progress.stop.set()
-        waited.cancel()
+        own.readers -= 1
+        if not own.readers:
+            del _UNDER_WAY[word]
+            own.progress.stop.set()
+            own.made.cancel()
 
 
-def _packed(buffer: bytes) -> tuple[bytes, str]:
+def _packed(buffer: bytes) -> Packed:
     """The bytes as they are sent, and how they are encoded."""
     small = gzip.compress(buffer, 1, mtime=0)
     return (small, "gzip") if len(small) < _PAYS * len(buffer) else (buffer, "identity")

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -192,6 +193,31 @@ def test_work_that_nobody_waits_for_ends(address: str, works: Works) -> None:
         assert time.monotonic() - gone < 10
         time.sleep(0.01)
     assert works.ended == ["Stopped"]
+
+
+def test_a_class_that_asks_for_the_same_is_answered_by_one_run(address: str, works: Works) -> None:
+    word = address + quote('made{"looks":80}')
+    with ThreadPoolExecutor(50) as readers:
+        found = list(readers.map(get, [word] * 50))
+    assert {status for status, _, _ in found} == {200}
+    assert len({body for _, _, body in found}) == 1
+    assert len(works.begun) == 1
+    assert route._UNDER_WAY == {}
+
+
+def test_a_run_goes_on_for_those_who_stay(address: str, works: Works) -> None:
+    host, port = address.split("/")[2].split(":")
+    word = quote('made{"looks":100}')
+    with ThreadPoolExecutor(1) as stays:
+        with socket.create_connection((host, int(port))) as leaves:
+            leaves.sendall(f"GET /run/{word} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            while not works.begun:
+                time.sleep(0.01)
+            answer = stays.submit(get, address + word)
+            while next(iter(route._UNDER_WAY.values())).readers < 2:
+                time.sleep(0.01)
+        assert answer.result()[0] == 200
+    assert works.ended == ["done"]
 
 
 def test_too_many_at_once_are_told_to_come_again(
