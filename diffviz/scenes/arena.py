@@ -117,7 +117,7 @@ class RaceConfig:
     data: DataConfig
     entrants: tuple[tuple[str, Contestant], ...]
     align: Align = "noise"
-    samples: int = within(2000, 1, MAX_POINTS)
+    samples: int = within(2000, _LEAST, MAX_POINTS)
     seed: int = within(0, 0, MAX_SEED)
 
 

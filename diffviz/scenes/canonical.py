@@ -9,21 +9,41 @@ a word says which config it is of, and whoever keeps the content can make it aga
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, field, fields, is_dataclass
 from hashlib import sha256
 from itertools import chain
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 C = TypeVar("C")
 MAX_WORD = 8000
 """Characters that a word may have: a custom schedule's curve and a drawing fit in it."""
 
 _DIGEST = "sha256"
+_LARGEST = 2**53  # whole number that any reader of JSON keeps
 _MOST = 500  # things in a row
 _QUOTED = 40  # characters of what cannot be used
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A config with limits that are not those of one field."""
+
+    def check(self) -> None:
+        """Raise ``ValueError`` where it cannot be had, in words for whoever wrote the word."""
+        ...
 
 
 def within(default: Any, low: float, high: float) -> Any:
@@ -68,6 +88,7 @@ def config_from(kind: type[C], text: str) -> C:
         raise ValueError(f"this word has {len(text):,} characters: {MAX_WORD:,} at most are read")
     try:
         plain = json.loads(text)
+        json.dumps(plain, ensure_ascii=False).encode()  # half a character is none
     except (ValueError, RecursionError):
         raise ValueError(f"this is not a word: {text[:_QUOTED]}") from None
     made: C = _made(kind, plain, kind.__name__)
@@ -104,16 +125,19 @@ def _made(hint: Any, plain: Any, name: str) -> Any:
     if get_origin(hint) is Literal:
         return _checked(plain, plain in options, name, f"one of {', '.join(map(str, options))}")
     if get_origin(hint) is tuple:
-        _checked(plain, isinstance(plain, list) and len(plain) <= _MOST, name, "a list")
+        short = isinstance(plain, list) and len(plain) <= _MOST
+        _checked(plain, short, name, f"a list of at most {_MOST} things")
         each = options[:1] * len(plain) if options[1:] == (...,) else options
         _checked(plain, len(each) == len(plain), name, f"{len(each)} values")
         return tuple(_made(one, own, name) for one, own in zip(each, plain, strict=True))
     if is_dataclass(hint):
         return _config(hint, plain, name)
     if hint is float:
-        real = isinstance(plain, int | float) and not isinstance(plain, bool)
-        return _checked(plain, real and math.isfinite(plain), name, "a number")
-    what = {int: "a whole number", bool: "true or false", str: "a text"}
+        return _checked(plain, _is_number(plain), name, "a number")
+    if hint is int:
+        whole = type(plain) is int and abs(plain) <= _LARGEST
+        return _checked(plain, whole, name, "a whole number")
+    what = {bool: "true or false", str: "a text"}
     return _checked(plain, type(plain) is hint, name, what.get(hint, "given by its content"))
 
 
@@ -127,11 +151,18 @@ def _config(kind: Any, plain: Any, name: str) -> Any:
     made = {key: _made(hints[key], own, key) for key, own in plain.items()}
     for key, own in made.items():
         _in_range(known[key].metadata, own, key)
-    try:
-        return kind(**made)
-    except TypeError:
-        missing = [key for key, each in known.items() if _default(each) is MISSING]
-        raise ValueError(f"a {kind.__name__} needs {_listed(missing)}") from None
+    missing = [n for n, each in known.items() if _default(each) is MISSING and n not in made]
+    if missing:
+        raise ValueError(f"a {kind.__name__} needs {_listed(missing)}")
+    config = kind(**made)
+    if isinstance(config, Checked):
+        config.check()
+    return config
+
+
+def _is_number(plain: Any) -> bool:
+    real = isinstance(plain, int | float) and not isinstance(plain, bool)
+    return real and abs(plain) <= sys.float_info.max
 
 
 def _in_range(limits: Mapping[str, Any], own: Any, name: str) -> None:

@@ -6,7 +6,6 @@ the core. The words that menus show stand beside them. The widgets are in ``ui.c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import signature
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from diffviz.core.denoisers import Denoiser
 from diffviz.core.grids import FILE, SPACINGS, make_grid, nearest_steps
-from diffviz.core.knobs import Knob
+from diffviz.core.knobs import Knob, knobs_of
 from diffviz.core.run import Plan
 from diffviz.core.samplers import SAMPLERS, VARIABLES, Sampler
 from diffviz.core.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
@@ -324,6 +323,11 @@ class ScheduleConfig:
             return f"{self.file.title} (file)"
         return SCHEDULE_TEXT[self.name].title
 
+    def check(self) -> None:
+        """Raise ``ValueError`` for parameters that cannot be had."""
+        if not self.source:
+            _check_knobs(self.params, SCHEDULE_KNOBS.get(self.name, ()), self.name)
+
     def build(self) -> Schedule:
         """The schedule; the same object for the same choice.
 
@@ -333,9 +337,19 @@ class ScheduleConfig:
         return _build_schedule(self)
 
 
-def _known(arguments: Mapping[str, Any], kind: type[Any]) -> None:
-    for name in arguments.keys() - signature(kind).parameters.keys():
-        raise ValueError(f"{kind.title} has no parameter {name}")
+def _check_knobs(
+    params: tuple[tuple[str, float], ...], knobs: tuple[Knob, ...], title: str
+) -> None:
+    """Raise ``ValueError`` for parameters that are no knobs, out of range, or given twice."""
+    known = {knob.name: knob for knob in knobs}
+    if len({name for name, _ in params}) < len(params):
+        raise ValueError("params gives a parameter more than once")
+    for name, value in params:
+        if name not in known:
+            raise ValueError(f"{title} has no parameter {name[:40]}")
+        low, high = known[name].low, known[name].high
+        if not low <= value <= high:
+            raise ValueError(f"{name} is {value:g}: it must be from {low:g} to {high:g}")
 
 
 @lru_cache(maxsize=32)
@@ -354,7 +368,6 @@ def _build_schedule(config: ScheduleConfig) -> Schedule:
         arguments["T"] = config.T
     if config.points:
         arguments["points"] = config.points
-    _known(arguments, SCHEDULES[config.name])
     schedule = SCHEDULES[config.name](**arguments)
     if config.zero_snr and isinstance(schedule, DiscreteVP):
         return zero_terminal_snr(schedule)
@@ -427,10 +440,13 @@ class SamplerConfig:
         fits = self.variable in VARIABLES and takes_variable(self.name)
         return self.variable if fits else None
 
+    def check(self) -> None:
+        """Raise ``ValueError`` for parameters that cannot be had."""
+        _check_knobs(self.params, knobs_of(SAMPLERS[self.name]), self.title)
+
     def build(self) -> Sampler:
-        """The sampler; raises ``ValueError`` for parameters that it does not have or take."""
+        """The sampler."""
         arguments: dict[str, Any] = dict(self.params)
-        _known(arguments, SAMPLERS[self.name])
         if self.chosen_variable is not None:
             arguments["variable"] = VARIABLES[self.chosen_variable]
         return SAMPLERS[self.name](**arguments)

@@ -196,7 +196,11 @@ class LatentRun:
     sampler: SamplerConfig = DEFAULT_SAMPLER
     classes: tuple[int, ...] = ()
     guidance: float = within(1.0, 0, MAX_GUIDANCE)
-    count: int = within(COUNT, 1, 1024)
+    count: int = within(COUNT, SHOWN, 1024)
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for classes that the set does not have."""
+        self.set.check(self.classes)
 
     @property
     def set(self) -> PictureSet:

@@ -73,6 +73,10 @@ class GenerateRun:
     count: int = within(16, 1, MAX_COUNT)
     clipped: bool = False
 
+    def check(self) -> None:
+        """Raise ``ValueError`` for classes that the set does not have."""
+        self.set.check(self.classes)
+
     @property
     def set(self) -> PictureSet:
         """The set of pictures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 
@@ -34,6 +35,12 @@ class PictureSet:
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
     source: str
+
+    def check(self, asked: Collection[int]) -> None:
+        """Raise ``ValueError`` for classes, by their numbers, that it does not have."""
+        last = len(self.classes) - 1
+        if not all(0 <= each <= last for each in asked):
+            raise ValueError(f"the classes of {self.title} are numbered from 0 to {last}")
 
 
 PICTURE_SETS: dict[str, PictureSet] = {

@@ -29,6 +29,8 @@ from diffviz.scenes import (
 )
 from diffviz.scenes.buffer import MAX_PANELS
 from diffviz.scenes.canonical import config_from, json_of
+from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.models import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,13 @@ class Scene:
     within_reach: Callable[[Any], Any] = lambda config: config
 
 
+def _fits(model: ModelConfig | None, data: DataConfig) -> None:
+    if model is not None and not models.fits(model, data):
+        raise ValueError(f"this network does not answer for {data.title}")
+
+
 def _fewer_points(run: point_run.RunConfig) -> point_run.RunConfig:
-    if run.model is not None and not models.fits(run.model, run.data):
-        raise ValueError(f"this network does not answer for {run.data.title}")
+    _fits(run.model, run.data)
     return replace(run, samples=point_run.affordable(run))
 
 
@@ -66,6 +72,8 @@ def _fewer_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
 def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
     if not 1 <= len(race.entrants) <= MAX_PANELS or race.data.kind != "2-D":
         raise ValueError(f"1 to {MAX_PANELS} samplers race, in the plane")
+    for _, who in race.entrants:
+        _fits(who.model, race.data)
     return replace(race, samples=arena.affordable(race))
 
 

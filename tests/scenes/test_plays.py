@@ -22,6 +22,10 @@ from diffviz.scenes.plays import SCENES, Play, play_of, version
 from diffviz.scenes.point_run import RunConfig
 
 FEW = SamplerConfig("heun", 4, "karras", seed=3)
+RACE = (
+    'arena{"data":{},"entrants":[["A",{"sampler":"ddim","steps":5,'
+    '"model":{"kind":"shipped","name":"MODEL"}}]]}'
+)
 PLAYS = [
     Play("forward", ForwardConfig(DataConfig("rose", 40), ScheduleConfig("cosine", 20), "jump")),
     Play("reverse", RunConfig(DataConfig("moons", 30), sampler=FEW, samples=20)),
@@ -107,7 +111,21 @@ def test_every_name_and_number_has_its_limits() -> None:
         ('reverse{"sampler":{"steps":1001}}', "from 1 to 1,000"),
         ('reverse{"sampler":{"spacing":"even"}}', "one of leading, trailing"),
         ('reverse{"sampler":{"params":[["bogus",1]]}}', "DDIM has no parameter bogus"),
-        ('reverse{"sampler":{"params":[["eta",7]]}}', "eta must lie in"),
+        ('reverse{"sampler":{"params":[["eta",7]]}}', "eta is 7: it must be from 0 to 1"),
+        ('reverse{"sampler":{"params":[["eta",1],["eta",0]]}}', "more than once"),
+        ('reverse{"sampler":{"name":"heun","params":[["variable",1]]}}', "no parameter variable"),
+        ('reverse{"schedule":{"params":[["T",5]]}}', "no parameter T"),
+        ('reverse{"schedule":{"params":[["beta_start",5]]}}', "beta_start is 5"),
+        ('reverse{"schedule":{"name":"ve","params":[["sigma_max",1e300]]}}', "from 0.1 to 1000"),
+        (f'guidance{{"scale":{400 * "9"}}}', "must be a number"),
+        (f'reverse{{"schedule":{{"tokens":{300 * "9"}}}}}', "must be a whole number"),
+        ('reverse{"\\ud800":1}', "this is not a word"),
+        ('reverse{"data":{"name":"text","text":"\\ud800"}}', "this is not a word"),
+        (f'latent{{"classes":[{501 * "1,"}1]}}', "a list of at most 500"),
+        ('latent{"classes":[99]}', "numbered from 0 to 9"),
+        ('images{"classes":[-1]}', "numbered from 0 to 9"),
+        ('latent{"count":1}', "from 16 to 1,024"),
+        (RACE.replace("MODEL", "skewed"), "network does not answer"),
         ('reverse{"model":{"kind":"shipped","name":"moons"},"data":{"name":"skewed"}}', "network"),
         ('reverse{"model":{"kind":"own","name":"a1"}}', "no longer in memory"),
         ('reverse{"model":{}}', "needs kind, name"),
@@ -132,10 +150,8 @@ def test_other_words_are_refused_in_words(word: str, why: str) -> None:
     [
         ('reverse{"moved":[50,0,0],"samples":9}', "there is no sample 50"),
         ('reverse{"schedule":{"name":"loaded"},"samples":9}', "No scheduler's file"),
-        ('reverse{"schedule":{"params":[["beta_start",5]]},"samples":9}', "every beta"),
         ('reverse{"sampler":{"spacing":"file"},"samples":9}', "came from no file"),
         ('reverse{"data":{"name":"table"},"samples":9}', "No table is here"),
-        ('images{"classes":[99],"count":1,"sampler":{"steps":1}}', "from 0 to 9"),
     ],
 )
 def test_what_only_the_run_can_tell_is_refused_too(word: str, why: str) -> None:

@@ -12,6 +12,7 @@ import asyncio
 import gzip
 import hashlib
 import logging
+import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -30,6 +31,7 @@ MAX_WAITING = 40  # answers that are worked out or wait for their turn
 BEAT = 0.1  # seconds between two looks at whether somebody still waits
 
 _LOG = logging.getLogger(__name__)
+_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 _FOR_EVER = "public, max-age=31536000, immutable"
 _PAYS = 0.85  # of its size: what compresses to more is sent as it is
 _KEPT_BYTES = 64_000_000
@@ -78,7 +80,8 @@ async def answer(request: Request) -> Response:
         said = "This run would take too long here. Fewer samples or steps can be had."
         return _refusal(400, said, near.word)
     headers = _headers(play, request)
-    if request.headers.get("if-none-match") == headers["etag"]:
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or headers["etag"].removeprefix("W/") in known:
         return Response(status_code=304, headers=headers)
     made = _KEPT.get(play.word)
     if made is None:
@@ -87,14 +90,14 @@ async def answer(request: Request) -> Response:
         try:
             made = await _worked_out(play, request)
         except (Diverged, ValueError) as error:
-            return _refusal(400, str(error))
+            return _refusal(400, f"This run cannot be had: {error}")
         except Exception:
             _LOG.exception("a run failed: %s", play.word[:200])
             return _refusal(500, "The app met an error that it did not expect.")
     if made is None:
         return Response(status_code=499)  # nobody is there to read it
     body, encoding = made
-    if encoding == "gzip" and "gzip" not in request.headers.get("accept-encoding", ""):
+    if encoding == "gzip" and not _GZIP.search(request.headers.get("accept-encoding", "")):
         body, encoding = await asyncio.to_thread(gzip.decompress, body), "identity"
     headers["content-encoding"] = encoding
     return Response(body, headers=headers, media_type="application/octet-stream")
@@ -141,7 +144,7 @@ def _headers(play: Play, request: Request) -> dict[str, str]:
     tag = hashlib.blake2b(f"{version()} {play.word}".encode(), digest_size=12).hexdigest()
     known = request.query_params.get("v") == version()
     return {
-        "etag": f'"{tag}"',
+        "etag": f'W/"{tag}"',  # weak: compressed or not, it is the same
         "cache-control": _FOR_EVER if known else "no-cache",
         "vary": "accept-encoding",
         "x-content-type-options": "nosniff",

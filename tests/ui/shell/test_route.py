@@ -115,6 +115,10 @@ def test_what_is_known_need_not_be_sent_again(address: str, works: Works) -> Non
     assert headers["cache-control"] == "no-cache"  # without a version, it is asked for each time
     status, again, body = get(address + quote("made{}"), **{"If-None-Match": headers["etag"]})
     assert (status, body, again["etag"]) == (304, b"", headers["etag"])
+    strong = headers["etag"].removeprefix("W/")
+    for known in (f'"a", {strong}', strong, "*"):
+        assert get(address + quote("made{}"), **{"If-None-Match": known})[0] == 304
+    assert get(address + quote("made{}"), **{"If-None-Match": '"a"'})[0] == 200
     _, other, _ = get(address + quote('made{"size":1001}'))
     assert other["etag"] != headers["etag"]
     assert len(works.begun) == 2
@@ -145,9 +149,11 @@ def test_it_is_compressed_where_that_pays(address: str, works: Works) -> None:
     assert headers["content-encoding"] == "gzip"
     assert headers["vary"] == "accept-encoding"
     assert gzip.decompress(body) == bytes(4000)
-    _, headers, body = get(word)
-    assert headers["content-encoding"] == "identity"
-    assert body == bytes(4000)
+    for accepted in ({}, {"Accept-Encoding": "br, gzip;q=0"}):
+        _, headers, body = get(word, **accepted)
+        assert headers["content-encoding"] == "identity"
+        assert body == bytes(4000)
+    assert gzip.decompress(get(word, **{"Accept-Encoding": "GZIP;q=0.5"})[2]) == bytes(4000)
     assert len(works.begun) == 1
     assert route._packed(bytes(range(256)))[1] == "identity"
 
