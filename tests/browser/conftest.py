@@ -18,6 +18,7 @@ import math
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -80,6 +81,7 @@ class Traffic:
     sent_at: float = 0.0
     heard_at: float = 0.0
     sent: int = 0
+    heard: int = 0
     bytes: int = 0
     loading: set[Any] = field(default_factory=set)
 
@@ -88,6 +90,7 @@ class Traffic:
 
     def hear(self, frame: bytes | str) -> None:
         self.heard_at, self.bytes = time.monotonic(), self.bytes + len(frame)
+        self.heard += 1
 
     def quiet_since(self, now: float) -> float:
         """Since when nothing has been said and no answer is due."""
@@ -169,6 +172,16 @@ class Servers:
             "", self._running[self._key(script, env)][2].read_text(errors="replace")
         )
 
+    def stacks(self, url: str) -> str:
+        """What every thread of the server at an address is at."""
+        for base, process, log in self._running.values():
+            if url.startswith(base):
+                before = log.stat().st_size
+                process.send_signal(signal.SIGUSR1)
+                time.sleep(0.5)
+                return log.read_bytes()[before:].decode(errors="replace")
+        return "no server of ours is at this address"
+
     def stop(self) -> None:
         """End every server that was started here."""
         for _, process, _ in self._running.values():
@@ -247,6 +260,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
+OPEN = pytest.StashKey["tuple[list[DrivenPage], Servers]"]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Iterator[None, pytest.TestReport, pytest.TestReport]:
+    """A journey that fails says where its pages and their server stand."""
+    report = yield
+    if report.failed and call.when == "call" and OPEN in item.stash:
+        pages, serve = item.stash[OPEN]
+        report.sections += [(f"Page at {page.url}", _account(page, serve)) for page in pages]
+    return report
+
+
 @pytest.fixture(scope="session")
 def driver() -> Iterator[BrowserType]:
     """Chromium's driver."""
@@ -308,13 +336,17 @@ def tabs() -> list[DrivenPage]:
 
 @pytest.fixture
 def new_page(
-    profile: BrowserContext, tabs: list[DrivenPage], request: pytest.FixtureRequest
+    profile: BrowserContext,
+    tabs: list[DrivenPage],
+    serve: Servers,
+    request: pytest.FixtureRequest,
 ) -> Iterator[NewPage]:
     """Opens pages that know nothing of earlier journeys.
 
     Players rest until they are told to play, unless ``motion`` is what a journey is about.
     """
     pages: list[DrivenPage] = []
+    request.node.stash[OPEN] = pages, serve
     contexts: list[BrowserContext] = []
 
     def open_page(
@@ -357,6 +389,22 @@ def new_page(
         closed.close()
 
 
+def _account(page: DrivenPage, serve: Servers) -> str:
+    """Where a failed journey's page, its connection and its server stand."""
+    traffic, now = page.traffic, time.monotonic()
+    lines = [
+        f"errors: {page.errors}",
+        f"sent {traffic.sent}, last {now - traffic.sent_at:.1f} s ago; "
+        f"heard {traffic.heard}, last {now - traffic.heard_at:.1f} s ago",
+        f"loading: {[request.url for request in traffic.loading]}",
+    ]
+    try:
+        lines.append("page: " + page.evaluate(_STATE))
+    except PlaywrightError as error:
+        lines.append(f"the page does not answer: {error}")
+    return "\n".join([*lines, serve.stacks(page.url)])
+
+
 def _listened(page: Any) -> DrivenPage:
     """A page that keeps what its scripts complain of and what it says to the server."""
     page.fresh, page.errors, page.traffic = None, [], Traffic()
@@ -385,6 +433,12 @@ def _listened(page: Any) -> DrivenPage:
 _PLACES = (
     "(all) => document.fonts.status + JSON.stringify(all.map((e) => e.getBoundingClientRect()))"
 )
+_STATE = """() => {
+  const { testScriptState, testConnectionState } =
+    document.querySelector("[data-testid=stApp]")?.dataset ?? {};
+  return JSON.stringify([testScriptState, testConnectionState, document.body.innerText])
+    .slice(0, 2000);
+}"""
 _FRESH = ".st-key-fresh"
 _ALONE = f"""() => {{
   const last = document.querySelector("[data-testid=stMain] [data-testid=stVerticalBlock]");

@@ -8,6 +8,8 @@ document costs: Streamlit's own scripts.
 
 from __future__ import annotations
 
+import faulthandler
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -62,4 +64,5 @@ st.navigation = navigation
 st.set_page_config = set_page_config
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # a journey that fails asks what every thread is at
     cli.main(prog_name="streamlit")
