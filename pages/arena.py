@@ -6,6 +6,7 @@ import streamlit as st
 
 from diffviz.scenes.arena import RaceConfig, measured, race
 from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.plays import Play
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.arena import controls as arena_controls
 from diffviz.ui.screens.arena import words as arena_words
@@ -36,7 +37,7 @@ def show(data: DataConfig) -> None:
         config = arena_controls.afford(RaceConfig(data, entrants, align, samples, seed))
     made = wait_for(lambda watch: race(config, watch), f"{len(entrants)} runs", bar)
     with picture:
-        placed(made.buffer, page="arena")
+        placed(made.buffer, page="arena", play=Play("arena", config))
     result = wait_for(lambda watch: measured(config, watch), "Measuring", bar)
     with under, st.container(key="arena_table", gap="small"):
         st.markdown(arena_words.table(result))

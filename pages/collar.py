@@ -14,6 +14,7 @@ from diffviz.scenes.collar import (
     changed,
     collars,
 )
+from diffviz.scenes.plays import Play
 from diffviz.studies.collar_rates import kept_figures
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.collar import controls as collar_controls
@@ -42,7 +43,7 @@ def from_noise(guidance: float) -> None:
     bar = picture.empty()
     made = wait_for(lambda watch: collars(run, watch), "Three runs", bar)
     with picture:
-        placed(made.buffer, page="collar")
+        placed(made.buffer, page="collar", play=Play("collar", run))
     left, right = words.columns([1.15, 1], gap="large")
     left.html(collar_words.rows_html(made, theme.palette()))
     right.markdown(collar_words.about_rows(run, made))

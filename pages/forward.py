@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.scenes import forward as forward_run
+from diffviz.scenes.plays import Play
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.forward import gauge
 from diffviz.ui.shell import links, skeleton, theme, widgets
@@ -45,7 +46,7 @@ def show(config: forward_run.ForwardConfig) -> None:
     buffer = wait_for(lambda _: forward_run.run(config), "Noising", bar)
     with place:
         times = forward_run.frame_times(config.data, config.schedule)
-        result = placed(buffer, page="forward", times=times)
+        result = placed(buffer, page="forward", play=Play("forward", config), times=times)
     frame = len(times) - 1 if result.step is None else result.step
     st.markdown(forward_run.in_words(config, frame))
     links.sync()

@@ -11,12 +11,14 @@ from diffviz.scenes.configs import DataConfig
 from diffviz.scenes.guidance import (
     OFFERED,
     SCALES,
+    GuidedRun,
     Measures,
     Setting,
     ladder,
     measured,
     shown,
 )
+from diffviz.scenes.plays import Play
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.guidance import controls as guidance_controls
 from diffviz.ui.screens.guidance import words as guidance_words
@@ -46,9 +48,10 @@ def show(data: DataConfig) -> None:
     under = st.container()
     with notes:
         setting = guidance_controls.afford(replace(walk, label=label, model=model))
+    run = GuidedRun(setting, scale, arrows)
     made = wait_for(lambda watch: shown(setting, scale, arrows, watch), "Three runs", bar)
     with picture:
-        placed(made.buffer, page="guidance")
+        placed(made.buffer, page="guidance", play=Play("guidance", run))
     links.sync()
     now = wait_for(lambda watch: measured(setting, scale, watch), "Measuring", bar)
     plain = wait_for(lambda watch: measured(setting, 1.0, watch), "Measuring", bar)

@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.scenes.picture_run import GenerateRun, pictures
+from diffviz.scenes.plays import Play
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.images import back as generate_back
 from diffviz.ui.screens.images import more as generate_more
@@ -32,7 +33,7 @@ def run_once(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -
         preview.draw,
     )
     with preview.place():
-        placed(made.buffer, page="images")
+        placed(made.buffer, page="images", play=Play("images", run))
     left.markdown(about_run(run, made))
     right.markdown(about_classes(run, made))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from diffviz.scenes.latent import LatentRun, flowing, map_of, priors, trouble
+from diffviz.scenes.plays import Play
 from diffviz.studies.bill import measured
 from diffviz.studies.latents import read_figures
 from diffviz.ui.choices import controls
@@ -56,7 +57,7 @@ def show_flow(name: str) -> None:
     bar = picture.empty()
     made = wait_for(lambda watch: flowing(run, watch), f"{run.sampler.steps:,} steps", bar)
     with picture:
-        placed(made.buffer, page="latent")
+        placed(made.buffer, page="latent", play=Play("latent", run))
     words.markdown(latent_words.about_flow(run, made))
     links.sync()
 

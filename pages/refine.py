@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from diffviz.scenes.plays import Play
 from diffviz.scenes.refine import RefineRun, shown, strip
 from diffviz.studies.refine import Kind, Stored, stored
 from diffviz.ui.choices import controls
@@ -45,7 +46,7 @@ def refine(name: str, kind: Kind, level: float, seed: int) -> None:
         lambda watch: shown(run, watch, preview.take), f"{run.steps} steps", bar, preview.draw
     )
     with preview.place():
-        placed(made.buffer, page="refine")
+        placed(made.buffer, page="refine", play=Play("refine", run))
     links.sync()
     found = stored(name, kind)
     if found is None:

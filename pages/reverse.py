@@ -7,6 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.plays import Play
 from diffviz.scenes.point_run import RunConfig, Shown, affordable, ends, shown
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.reverse import controls as reverse_controls
@@ -44,7 +45,7 @@ def show(data: DataConfig, acting: Acting) -> None:
             links.complaints("moved")
     made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps", bar)
     with picture:
-        result = placed(made.buffer, page="reverse")
+        result = placed(made.buffer, page="reverse", play=Play("reverse", run))
     if reverse_controls.take_moved(run, result):
         st.rerun(scope="fragment")
     if run.moved is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.scenes.picture_run import GenerateRun
+from diffviz.scenes.plays import Play
 from diffviz.scenes.why import Acting, compared, kept_figures
 from diffviz.ui.choices import controls
 from diffviz.ui.screens.why.words import about, about_kept, no_pictures, pairs_html
@@ -30,7 +31,7 @@ def show(name: str, classes: tuple[int, ...], guidance: float) -> None:
     bar = picture.empty()
     made = wait_for(lambda watch: compared(run, watch), "Two runs", bar)
     with picture:
-        placed(made.buffer, page="why")
+        placed(made.buffer, page="why", play=Play("why", run))
     kinds: tuple[Acting, Acting] = ("exact", "learned")
     for place, kind in zip(words.columns(2, gap="large"), kinds, strict=True):
         if kind in made.ends:

@@ -449,6 +449,7 @@ _RESTS = (
     '[data-test-connection-state="CONNECTED"]'
 )
 _STEP = """(to) => {
+  document.activeElement.blur(); // a new page has no focus
   history.pushState(null, "", to);
   dispatchEvent(new PopStateEvent("popstate", { state: null }));
 }"""

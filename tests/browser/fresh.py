@@ -1,4 +1,6 @@
-"""Starts Streamlit as ``streamlit`` does, with one more address: there, a session forgets all.
+"""Starts Streamlit as ``streamlit`` does, with one more page: there, a session forgets all.
+
+Every script has the data route, from which players fetch their runs, be it an ``st.App`` or not.
 
     python tests/browser/fresh.py run app.py --server.port 8501
 
@@ -19,11 +21,14 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.state import get_session_state
 from streamlit.web import cli
+from streamlit.web.server.starlette import starlette_app
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from diffviz.ui.shell import route
 from diffviz.ui.shell.jobs import Job
 
+_routes: Callable[..., list[Any]] = starlette_app.create_streamlit_routes
 _navigation: Callable[..., Any] = st.navigation
 _set_page_config: Callable[..., None] = st.set_page_config
 
@@ -60,6 +65,7 @@ def set_page_config(**options: Any) -> None:
         forget()
 
 
+starlette_app.create_streamlit_routes = lambda runtime: [*route.ROUTES, *_routes(runtime)]
 st.navigation = navigation
 st.set_page_config = set_page_config
 

@@ -210,8 +210,8 @@ def test_every_schedule_renders(forward: Open, wait_idle: Any) -> None:
         menu.click()
         page.get_by_role("option", name=SCHEDULE_TEXT[name].title, exact=True).click()
         expect(menu).to_have_value(SCHEDULE_TEXT[name].title)
-        wait_idle(page, quiet=100)
-        assert query(page).get("schedule", ["linear"]) == [name]
+        becomes(lambda: query(page).get("schedule", ["linear"]), [name])
+        wait_idle(page)
         assert 0.4 < float(page.locator(".dvz-time").inner_text().split()[-1]) < 0.6
         assert page.get_by_text("Drawn in units of").count() == (name in ("ve", "edm"))
         assert gauge(page) in ("yes", "nearly")

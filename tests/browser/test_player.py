@@ -262,13 +262,14 @@ def test_another_run_keeps_the_frame_and_one_loop(open_player: Open) -> None:
 
 def test_a_report_neither_sends_the_run_again_nor_moves_anything(open_player: Open) -> None:
     page = open_player(autoplay=0, points=2000, frames=50, step=10)
-    assert page.traffic.bytes > 400_000  # type: ignore[attr-defined]
-    page.traffic.bytes = 0  # type: ignore[attr-defined]
+    page.traffic.bytes, asked = 0, []  # type: ignore[attr-defined]
+    page.on("request", lambda request: asked.append(request.url))
     for frame in (11, 12):
         page.keyboard.press("ArrowRight")
         expect(report(page)).to_contain_text(f"step {frame} ")
         assert state(page)["frame"] == frame
     assert page.traffic.bytes < 20_000  # type: ignore[attr-defined]
+    assert asked == []
 
 
 def test_the_page_can_ask_for_a_step(open_player: Open) -> None:
@@ -419,6 +420,42 @@ def test_bytes_that_are_no_run_are_explained(serve: Any, page: Page) -> None:
     page.goto(f"{serve(APP)}/?bad=1")
     expect(page.get_by_role("alert")).to_contain_text("The animation could not be shown.")
     assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_a_run_that_is_not_there_is_said_and_asked_for_again(serve: Any, page: Page) -> None:
+    page.goto(f"{serve(APP)}/?bad=2")
+    said = page.locator(".dvz [role=alert]")
+    expect(said).to_contain_text("The app no longer has this picture: reload the page.")
+    page.route("**/run/own/bad2", lambda asked: asked.abort())
+    page.get_by_role("button", name="Try again").click()
+    expect(said).to_contain_text("The app cannot be reached.")
+    page.unroute("**/run/own/bad2")
+    page.route("**/run/own/bad2", lambda asked: asked.continue_(url=f"{serve(APP)}/run/own/bad1"))
+    page.get_by_role("button", name="Try again").click()
+    expect(said).to_contain_text("Its data do not start with the mark DVZ1.")
+
+
+def test_the_run_before_stays_until_the_next_is_there(open_player: Open) -> None:
+    page = open_player(autoplay=0, points=200, step=10)
+    page.route("**/run/own/*", lambda asked: asked.abort())
+    field = page.get_by_label("Seed")
+    field.fill("5")
+    field.press("Enter")
+    said = page.locator(".dvz [role=alert]")
+    expect(said).to_contain_text("The app cannot be reached. Below is the one before.")
+    assert state(page)["frame"] == 10
+    page.locator(".dvz").focus()
+    page.keyboard.press("ArrowRight")
+    expect(report(page)).to_contain_text("step 11 ")
+    field.fill("0")
+    field.press("Enter")
+    expect(said).to_be_hidden()
+    page.unroute("**/run/own/*")
+    field.fill("5")
+    field.press("Enter")
+    expect(report(page)).to_contain_text("reruns 5 ")
+    expect(said).to_be_hidden()
+    assert state(page)["frame"] == 11
 
 
 def test_a_link_is_copied_with_the_step_that_is_shown(open_player: Open) -> None:

@@ -6,6 +6,7 @@ By eye and by machine, in both themes: contrast, type size, axe's rules.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from diffviz.scenes.plays import SCENES
 from tests.browser.conftest import ROOT
 from tests.browser.journeys import becomes
 from tests.browser.legibility import PAGES, PROBE, texts, unfold
@@ -70,6 +72,8 @@ def test_the_picture_comes_first_and_all_can_be_read(
     """Large enough, Play in sight, one row of controls above it at most, nothing cut off."""
     page = new_page(width=1280, height=720, cold=True)
     page.add_init_script(PROBE)
+    runs: list[str] = []
+    page.on("request", lambda asked: runs.append(asked.url.partition("/run/")[2]))
     page.goto(f"{app_url}/{screens.address_of(name)}")
     for size in ("1280x720", "1024x768", "390x844", "1440x900"):
         width, height = (int(part) for part in size.split("x"))
@@ -78,6 +82,9 @@ def test_the_picture_comes_first_and_all_can_be_read(
         found = screens.measure(page)
         assert found is not None
         assert screens.broken(found, size) == []
+    scene = name.partition("?")[0]
+    said = {re.split("%7B|/", word)[0] for word in runs if word}
+    assert said <= ({scene} if scene in SCENES else {"own"}), "one word is all that readers share"
     page.evaluate(axe)
     for theme in ("light", "dark"):
         if theme == "dark":  # what the server has coloured follows, too

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from diffviz.scenes.buffer.clock import Clock, Lane, Track
 from diffviz.scenes.buffer.fields import Fields
-from diffviz.scenes.buffer.format import Buffer, decode, read_header, with_options
+from diffviz.scenes.buffer.format import Buffer, decode, read_header
 from diffviz.scenes.buffer.images import Images, Mix
 from diffviz.scenes.buffer.lines import Lines
 from diffviz.scenes.buffer.points import Points
@@ -23,7 +23,6 @@ from diffviz.scenes.buffer.rail import Curve, Histogram, Levels, Rail, StepFormu
 __all__ = [
     "Buffer", "Clock", "Curve", "Fields", "Histogram", "Images", "Lane", "Levels", "Lines", "Mix",
     "Panel", "Points", "Rail", "StepFormula", "Term", "Track", "decode", "encode", "read_header",
-    "with_options",
 ]  # fmt: skip
 
 MAX_PANELS = 4

@@ -10,15 +10,7 @@ Layout of a buffer (all integers little endian)::
 ``header["arrays"][name]`` is ``{dtype, shape, offset, lo, hi}``.  An array of unsigned integers
 stands for real numbers: ``value = lo + (hi - lo) * q / max`` with ``max`` 255 or 65535, and ``lo``,
 ``hi`` a number or one number per entry of the last axis.  ``header["id"]`` is a digest of all the
-rest, so that a browser that already holds a run knows it again without comparing megabytes.
-
-A buffer is cached by the page that made it.  What differs from mount to mount (the step to start
-at, the height) travels in a small wrapper in front of it, see :func:`with_options`::
-
-    bytes 0-3    b"DVZO"
-    bytes 4-7    uint32 N, the length of the options
-    8 .. 8+N     the options: JSON in UTF-8, padded with spaces so that 8 + N is a multiple of 8
-    8+N ..       a buffer as above
+rest: it names the run.
 """
 
 from __future__ import annotations
@@ -34,7 +26,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAGIC = b"DVZ1"
-OPTIONS_MAGIC = b"DVZO"
 ALIGN = 8
 
 Dtype: TypeAlias = Literal["u16", "u8", "f32", "i32"]
@@ -144,21 +135,6 @@ def read_header(buffer: bytes) -> dict[str, Any]:
         ValueError: when the bytes are not a buffer of this format.
     """
     return _unframed(MAGIC, buffer)[0]
-
-
-def with_options(buffer: bytes, options: Mapping[str, Any]) -> bytes:
-    """Put per-mount options (JSON-able) in front of a buffer, which stays as it is."""
-    return _framed(OPTIONS_MAGIC, options) + buffer
-
-
-def split_options(payload: bytes) -> tuple[dict[str, Any], bytes]:
-    """Undo :func:`with_options`: the options and the buffer.
-
-    Raises:
-        ValueError: when the bytes do not start with options.
-    """
-    options, start = _unframed(OPTIONS_MAGIC, payload)
-    return options, payload[start:]
 
 
 def _quantise(

@@ -4,6 +4,8 @@ What a word stands for never changes under one version, so with ``?v=VERSION`` t
 kept for ever, by a browser or anything in between.  Work is done in the pages' own pool, in turns,
 and ends as soon as nobody waits for it any more.  What cannot be had is said as JSON: ``error``, in
 words for the reader, and ``instead``, a word that can, where there is one.
+
+``GET /run/own/DIGEST`` answers with what a session holds for its reader alone (see ``own``).
 """
 
 from __future__ import annotations
@@ -15,14 +17,19 @@ import logging
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
+from urllib.parse import quote
 
+import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from diffviz.core.trajectory import Diverged
+from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import Play, play_of, version
+from diffviz.ui.shell import own
 from diffviz.ui.shell.waiting import Progress, begin
 
 Packed: TypeAlias = tuple[bytes, str]  # as it is sent, and how that is encoded
@@ -33,6 +40,8 @@ BEAT = 0.1  # seconds between two looks at whether somebody still waits
 _LOG = logging.getLogger(__name__)
 _GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))", re.IGNORECASE)
 _FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_ONE = "private, max-age=31536000, immutable"
+_LONGEST = 4000  # characters of a word in an address that everything on the way lets pass
 _PAYS = 0.85  # of its size: what compresses to more is sent as it is
 _KEPT_BYTES = 64_000_000
 
@@ -70,6 +79,41 @@ _UNDER_WAY: dict[str, _Work] = {}
 """By word.  Like what is kept, it is touched by the server's own thread alone."""
 
 
+def address(place: str, buffer: bytes, play: Play | None = None) -> str:
+    """Return the address, from the server's root, at which the browser finds what a player plays.
+
+    Args:
+        place: names the player in its session.
+        buffer: what it plays.
+        play: what this is the buffer of; None, or one whose word is too long or does not hold all
+            of it (an upload), for what belongs to this reader alone.
+    """
+    if play is not None and len(word := quote(play.word)) <= _LONGEST and _says_all(play):
+        return f"{_BASE}/run/{word}?v={version()}"
+    digest = read_header(buffer)["id"]
+    own.hold(place, digest, buffer)
+    return f"{_BASE}/run/own/{digest}"
+
+
+@lru_cache(maxsize=256)
+def _says_all(play: Play) -> bool:
+    """Whether the word of a play is answered with just this play."""
+    try:
+        asked, near = _asked(play.word)
+    except ValueError:
+        return False
+    return asked == near == play
+
+
+async def answer_own(request: Request) -> Response:
+    """Answer with what a session holds."""
+    buffer = own.held(request.path_params["digest"])
+    if buffer is None:
+        return _refusal(404, "The app no longer has this picture: reload the page.")
+    headers = {"cache-control": _FOR_ONE, "vary": "accept-encoding"}
+    return await _sent(await asyncio.to_thread(_packed, buffer), headers, request)
+
+
 async def answer(request: Request) -> Response:
     """Answer with the buffer of a play."""
     try:
@@ -96,10 +140,15 @@ async def answer(request: Request) -> Response:
             return _refusal(500, "The app met an error that it did not expect.")
     if made is None:
         return Response(status_code=499)  # nobody is there to read it
+    return await _sent(made, headers, request)
+
+
+async def _sent(made: Packed, headers: dict[str, str], request: Request) -> Response:
+    """An answer, encoded as its reader takes it."""
     body, encoding = made
     if encoding == "gzip" and not _GZIP.search(request.headers.get("accept-encoding", "")):
         body, encoding = await asyncio.to_thread(gzip.decompress, body), "identity"
-    headers["content-encoding"] = encoding
+    headers |= {"content-encoding": encoding, "x-content-type-options": "nosniff"}
     return Response(body, headers=headers, media_type="application/octet-stream")
 
 
@@ -147,7 +196,6 @@ def _headers(play: Play, request: Request) -> dict[str, str]:
         "etag": f'W/"{tag}"',  # weak: compressed or not, it is the same
         "cache-control": _FOR_EVER if known else "no-cache",
         "vary": "accept-encoding",
-        "x-content-type-options": "nosniff",
     }
 
 
@@ -156,5 +204,9 @@ def _refusal(status: int, error: str, instead: str | None = None) -> Response:
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 
-ROUTES = [Route("/run/{word:path}", answer, methods=["GET"])]
+_BASE = "/".join(["", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))])
+ROUTES = [
+    Route(f"{_BASE}/run/own/{{digest}}", answer_own, methods=["GET"]),
+    Route(f"{_BASE}/run/{{word:path}}", answer, methods=["GET"]),
+]
 """What the app serves beside its pages."""

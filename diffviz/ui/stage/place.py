@@ -15,6 +15,7 @@ import streamlit as st
 from torch import Tensor
 
 from diffviz.scenes.buffer.format import read_header
+from diffviz.scenes.plays import Play
 from diffviz.ui.parts.player import Result, player
 from diffviz.ui.shell import links
 
@@ -22,12 +23,20 @@ _LAYERS_WORD = re.compile(r"(-?[a-z][a-z_0-9]{0,20},){0,15}-?[a-z][a-z_0-9]{0,20
 _MOST_COORDINATES = 64
 
 
-def placed(buffer: bytes, *, page: str, times: Tensor | None = None, **how: Any) -> Result:
+def placed(
+    buffer: bytes,
+    *,
+    page: str,
+    play: Play | None = None,
+    times: Tensor | None = None,
+    **how: Any,
+) -> Result:
     """Draw a player whose place is kept; what the address asks for in vain is said above it.
 
     Args:
         buffer: the run, packed.
         page: names the player, unique in the app.
+        play: what the buffer is of, where a word says it.
         times: (F,) the frames' times, for a page whose address says the time; else it says the
             frame's number.
         how: what else ``player`` takes.
@@ -52,6 +61,7 @@ def placed(buffer: bytes, *, page: str, times: Tensor | None = None, **how: Any)
     result = player(
         buffer,
         key=f"{page}-{mount}",
+        play=play,
         step=frame,
         follow=item if item is not None and item < items else None,
         layers=layers,

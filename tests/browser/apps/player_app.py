@@ -2,7 +2,8 @@
 
 The URL chooses what it shows: ``points``, ``frames``, ``panels`` (1 to 4), ``direction``, ``seed``,
 ``step``; 0 or 1: ``layers``, ``rail``, ``autoplay``, ``loop``, ``movable``; ``bad=1``
-sends bytes that are no run.  The data are two moons and noise, x_t = alpha x_0 + sigma eps.
+names bytes that are no run, ``bad=2`` a run that is not there.  The data are two moons and noise,
+x_t = alpha x_0 + sigma eps.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from diffviz.scenes.buffer import (
     encode,
 )
 from diffviz.ui.parts import player as ui
+from diffviz.ui.shell import own
 
 Array = NDArray[np.float64]
 
@@ -149,7 +151,8 @@ def main() -> None:
     number = lambda name, usual: int(query.get(name, usual))  # noqa: E731
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     if query.get("bad"):
-        ui._component()(key="bad", data=b"this is not a run")
+        own.hold("bad", "bad1", b"this is not a run")
+        ui._component()(key="bad", data={"url": f"/run/own/bad{query['bad']}"})
         return
     seed = st.number_input("Seed", value=number("seed", 0), step=1, key="seed_input")
     buffer = run(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from diffviz.scenes.buffer import Buffer, Clock, Lane, Points, decode, encode
-from diffviz.scenes.buffer.format import MAGIC, read_header, split_options, with_options
+from diffviz.scenes.buffer.format import MAGIC, read_header
 
 
 def clock(frames: int = 5, **changes: Any) -> Clock:
@@ -115,15 +115,6 @@ def test_the_id_names_the_content() -> None:
     assert len(ids) == 4
 
 
-def test_options_stand_in_front_of_an_unchanged_buffer() -> None:
-    buffer = encode(clock(), [Points("a", cloud())])
-    payload = with_options(buffer, {"step": 3, "height": 560})
-    assert (len(payload) - len(buffer)) % 8 == 0
-    options, rest = split_options(payload)
-    assert options == {"step": 3, "height": 560}
-    assert rest == buffer
-
-
 def test_positions_and_layers_of_a_panel_come_back() -> None:
     x_t, x_0 = cloud(), cloud(seed=2)
     field = np.random.default_rng(3).normal(size=(5, 4, 4, 2))
@@ -163,7 +154,6 @@ def test_torch_tensors_are_taken() -> None:
 def test_payload_sizes(points: int, limit: float) -> None:
     data = encode(clock(101), [Points("a", cloud(101, points))])
     assert len(data) <= limit
-    assert len(with_options(data, {"step": None})) <= limit
 
 
 def test_panels_and_clock_must_have_the_same_frames() -> None:

@@ -9,7 +9,6 @@ import pytest
 import streamlit as st
 
 from diffviz.scenes.buffer import Buffer, decode
-from diffviz.scenes.buffer.format import with_options
 from diffviz.ui.parts import player as ui
 from tests.ui.parts.conftest import RunJs
 
@@ -67,21 +66,16 @@ def test_the_browser_reads_what_is_read_here(run_js: RunJs) -> None:
     buffer.add("axes", values, "u16", lo=values.min((0, 1)), hi=values.max((0, 1)))
     buffer.add("plain", values, "f32")
     whole = buffer.finish({"clock": {"frames": 3, "arrays": {}}, "panels": []})
-    sent = with_options(whole, {"loop": True})
     _, arrays = decode(whole)
     read = run_js(
         "player/js/buffer.js",
         f"""(() => {{
-          const bytes = js.asBytes(new Uint8Array([9, ...{list(sent)}]).subarray(1));
-          const {{ options, start }} = js.readOptions(bytes);
-          const run = new js.Run(bytes, start);
-          const all = Object.fromEntries({list(arrays)}.map((name) => {{
+          const run = new js.Run(new Uint8Array([9, ...{list(whole)}]).subarray(1));
+          return Object.fromEntries({list(arrays)}.map((name) => {{
             const {{ data, value }} = run.array(name);
             return [name, Array.from(data, (_, i) => value(i))];
           }}));
-          return {{ options, all }};
         }})()""",
     )
-    assert read["options"]["loop"] is True
     for name, array in arrays.items():
-        np.testing.assert_allclose(read["all"][name], array.ravel(), rtol=1e-6)
+        np.testing.assert_allclose(read[name], array.ravel(), rtol=1e-6)

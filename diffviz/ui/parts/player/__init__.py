@@ -1,8 +1,9 @@
-"""The animation player: a run goes to the browser once and is played there.
+"""The animation player: the browser fetches a run once and plays it.
 
-A run is packed into one binary buffer (``scenes.buffer.encode``), and a page mounts it
-(:func:`player`).  Playing, stepping, scrubbing, layers and following a point happen in the browser;
-Python hears of a step when the hand lets go of it.
+A run is packed into one binary buffer (``scenes.buffer.encode``), and a page mounts the player
+(:func:`player`), telling it where the run is (``shell.route``).  Playing, stepping, scrubbing,
+layers and following a point happen in the browser; Python hears of a step when the hand lets go of
+it.
 
 Example:
     >>> clock = Clock(t, alpha, sigma, curve_t, curve_log_snr, direction="reverse")
@@ -21,8 +22,10 @@ from typing import Any, TypedDict
 
 import streamlit as st
 
-from diffviz.scenes.buffer import read_header, with_options
+from diffviz.scenes.buffer import read_header
+from diffviz.scenes.plays import Play
 from diffviz.ui.parts.scripts import joined, styled
+from diffviz.ui.shell.route import address
 
 __all__ = ["Moved", "Result", "joined_scripts", "joined_styles", "player"]
 
@@ -81,6 +84,7 @@ def player(
     buffer: bytes,
     *,
     key: str,
+    play: Play | None = None,
     step: int | None = None,
     follow: int | None = None,
     layers: str = "",
@@ -103,6 +107,8 @@ def player(
         buffer: made by ``scenes.buffer.encode``.  With another buffer under the same key the player
             keeps its frame, its layers, and whether it plays.
         key: one name per player on a page.
+        play: what the buffer is of, so that readers of the same share it; None for what belongs to
+            this reader alone.
         step: the frame to show; None leaves it to the player.  A given step starts paused.
         follow: the item to follow; None leaves it to the player.
         layers: those that shall not be as usual, such as "trails,-data": on, or with a minus off.
@@ -121,7 +127,7 @@ def player(
     asked = {"step": step, "follow": follow, "layers": layers, "coordinate": coordinate}
     wishes = _wishes(key, asked)
     options = {
-        "id": header["id"],
+        "url": address(key, buffer, play),
         "wishes": {
             name: {"value": wish["value"], "revision": wish["revision"]}
             for name, wish in wishes.items()
@@ -133,7 +139,7 @@ def player(
     }
     value = _component()(
         key=key,
-        data=with_options(buffer, options),
+        data=options,
         on_step_change=_ignore,
         on_follow_change=_ignore,
         on_layers_change=_ignore,
@@ -167,9 +173,7 @@ def _answer(report: Mapping[str, Any] | None, wish: Wish) -> Any:
 def _wishes(key: str, asked: dict[str, Any]) -> dict[str, Wish]:
     """Tell a page's new wish from its handing back what the player reported.
 
-    The browser follows a wish when its revision is another one.  What is sent stays the same as
-    long as there is no new wish, so that the browser's copy of the message is used and the run is
-    not sent again.
+    The browser follows a wish when its revision is another one.
     """
     store = f"_{key}_wishes"
     reports = st.session_state.get(key)

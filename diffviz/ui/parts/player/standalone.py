@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from html import escape
 
-from diffviz.scenes.buffer.format import read_header, with_options
+from diffviz.scenes.buffer.format import read_header
 from diffviz.ui.parts.player import joined_scripts, joined_styles
 
 _PAGE = """<!doctype html>
@@ -50,10 +51,10 @@ p {{margin: 0.8rem 0 0 0; max-width: 60rem;}}
 const packed = "{data}";
 const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
 const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-const data = new Uint8Array(await new Response(stream).arrayBuffer());
+const buffer = new Uint8Array(await new Response(stream).arrayBuffer());
 const deaf = () => {{}};
 mount({{
-  data, parentElement: document.getElementById("player"),
+  data: {{ ...{options}, buffer }}, parentElement: document.getElementById("player"),
   setStateValue: deaf, setTriggerValue: deaf,
 }});
 </script>
@@ -74,22 +75,15 @@ def standalone(buffer: bytes, title: str, note: str = "") -> str:
     Raises:
         ValueError: when ``buffer`` is not a player buffer.
     """
-    header = read_header(buffer)
-    no_wish = {"value": None, "revision": 0}
-    options = {
-        "id": header["id"],
-        "wishes": {"step": no_wish, "follow": no_wish},
-        "autoplay": True,
-        "loop": False,
-        "link": None,
-    }
-    packed = gzip.compress(with_options(buffer, options), mtime=0)
+    read_header(buffer)
+    packed = gzip.compress(buffer, mtime=0)
     script = joined_scripts()
     assert script.count(_ENTRY) == 1
     return _PAGE.format(
         title=escape(title),
         note=escape(note),
         style=joined_styles(),
+        options=json.dumps({"autoplay": True, "loop": False, "link": None}),
         script=script.replace(_ENTRY, "const mount = "),
         data=base64.b64encode(packed).decode(),
     )

@@ -1,4 +1,4 @@
-// Reading what Python sends: options, and a run as a header and typed arrays (see ../format.py).
+// Reading a run: a header and typed arrays (see diffviz/scenes/buffer/format.py).
 
 /**
  * @typedef {{dtype: "u16" | "u8" | "f32" | "i32", shape: number[], offset: number,
@@ -10,50 +10,22 @@
  * @typedef {Record<string, any> & {kind?: string, arrays?: Record<string, string>}} Panel
  */
 
-const BUFFER_MAGIC = "DVZ1";
-const OPTIONS_MAGIC = "DVZO";
+const MAGIC = "DVZ1";
 /** @type {Record<string, number>} */
 const LEVELS = { u16: 65535, u8: 255 };
 const TYPED = { u16: Uint16Array, u8: Uint8Array, f32: Float32Array, i32: Int32Array };
 
-/** @type {(bytes: Uint8Array, at: number) => string} */
-function magicAt(bytes, at) {
-  return String.fromCharCode(...bytes.subarray(at, at + 4));
-}
-
 /**
- * The JSON block that starts at `at`: {value, next}, next being where what follows it starts.
- * @type {(bytes: Uint8Array, at: number, magic: string) => {value: any, next: number}}
+ * The header of a run and where the block of its data starts.
+ * @type {(bytes: Uint8Array) => {header: any, start: number}}
  */
-function readBlock(bytes, at, magic) {
-  if (bytes.length < at + 8 || magicAt(bytes, at) !== magic) {
-    throw new Error(`Its data do not start with the mark ${BUFFER_MAGIC}.`);
+function readHeader(bytes) {
+  if (bytes.length < 8 || String.fromCharCode(...bytes.subarray(0, 4)) !== MAGIC) {
+    throw new Error(`Its data do not start with the mark ${MAGIC}.`);
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset + at + 4, 4).getUint32(0, true);
-  const next = at + 8 + length;
-  if (next > bytes.length) throw new Error("Its data are cut short.");
-  const text = new TextDecoder().decode(bytes.subarray(at + 8, next));
-  return { value: JSON.parse(text), next };
-}
-
-/**
- * What Streamlit hands over (a Uint8Array at any offset, or an ArrayBuffer) as a Uint8Array.
- * @type {(data: unknown) => Uint8Array}
- */
-export function asBytes(data) {
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (data instanceof ArrayBuffer) return new Uint8Array(data);
-  throw new Error("Its data did not arrive as bytes.");
-}
-
-/**
- * Options in front of the buffer, and where the buffer starts.  Cheap: no array is touched.
- * @type {(bytes: Uint8Array) => {options: Record<string, any>, start: number}}
- */
-export function readOptions(bytes) {
-  if (bytes.length >= 4 && magicAt(bytes, 0) === BUFFER_MAGIC) return { options: {}, start: 0 };
-  const { value, next } = readBlock(bytes, 0, OPTIONS_MAGIC);
-  return { options: value, start: next };
+  const start = 8 + new DataView(bytes.buffer, bytes.byteOffset + 4, 4).getUint32(0, true);
+  if (start > bytes.length) throw new Error("Its data are cut short.");
+  return { header: JSON.parse(new TextDecoder().decode(bytes.subarray(8, start))), start };
 }
 
 // One run: its header, its clock and its arrays.  Frames are numbered from 0 to frames - 1.
@@ -61,21 +33,19 @@ export class Run {
   /**
    * The data block is copied once, to an aligned place, so that typed arrays can be laid over it.
    * @param {Uint8Array} bytes
-   * @param {number} start where the buffer begins in them
    */
-  constructor(bytes, start = 0) {
-    const { value, next } = readBlock(bytes, start, BUFFER_MAGIC);
-    this.header = value;
-    this.id = value.id;
-    this.block = /** @type {ArrayBuffer} */ (bytes.slice(next).buffer);
+  constructor(bytes) {
+    const { header, start } = readHeader(bytes);
+    this.header = header;
+    this.block = /** @type {ArrayBuffer} */ (bytes.slice(start).buffer);
     /** @type {Map<string, Values>} */
     this.cache = new Map();
-    this.clock = this.readClock(value.clock);
+    this.clock = this.readClock(header.clock);
     /** @type {number} */
-    this.frames = value.clock.frames;
+    this.frames = header.clock.frames;
     /** @type {Panel[]} */
-    this.panels = value.panels;
-    this.rail = value.rail || null;
+    this.panels = header.panels;
+    this.rail = header.rail || null;
   }
 
   /** @param {any} entry @returns {any} */

@@ -2,7 +2,7 @@
 
 import { el, mounted, setAll, setText } from "../../shared/dom.js";
 import { clamp } from "../../shared/numbers.js";
-import { Run, asBytes, readOptions } from "./buffer.js";
+import { Run } from "./buffer.js";
 import { TimeAxis } from "./clock.js";
 import { FieldsView } from "./fields.js";
 import { FilmStrip, ImagesView } from "./images.js";
@@ -34,6 +34,9 @@ const TALL = 1.25;
 const PLANES = ["points", "fields"];
 const COPIED_MS = 1600;
 
+const PATIENCE_MS = 400;
+const UNREACHABLE = "The app cannot be reached.";
+
 const COPY_LINK = "Copy a link to this step";
 
 const ICONS = {
@@ -51,6 +54,12 @@ const FILM_KINDS = ["images", "mix"];
 
 // The player that keys go to while nothing on the page has the focus.
 let activePlayer = null;
+
+// What the app said instead of a run; something in between may have answered in its place.
+async function refusal(answer) {
+  const said = await answer.json().catch(() => ({}));
+  return said.error || `The app answered with ${answer.status}.`;
+}
 
 class Player {
   constructor(parent) {
@@ -112,7 +121,7 @@ class Player {
           el("span", { class: "dvz-now" }, this.countText, this.timeText, this.snrText), this.endWord),
         this.slider),
       el("div", { class: "dvz-options" }, this.speedSelect, this.loopButton, this.linkButton));
-    this.body = el("div", { class: "dvz-body" },
+    this.body = el("div", { class: "dvz-body", hidden: true },
       el("div", { class: "dvz-left" }, this.panels, this.transport),
       this.toolbar, this.stepHost, this.railHost);
     this.root = el("div", { class: "dvz", role: "group", tabindex: "-1" }, this.message, this.body);
@@ -166,15 +175,54 @@ class Player {
 
   // Data in ---------------------------------------------------------------------------------------
 
-  // Called on every run of the page, with the same bytes or with others.
+  // Called on every run of the page, with the same run or with another one: its bytes, or the
+  // address where they are.  Until they are there, the earlier run stays.
   update(data, state, trigger) {
     this.report = { state, trigger };
+    this.options = data;
+    if (data.buffer) this.show(data.buffer);
+    else if (this.run && data.url === this.shownUrl) this.show(null);
+    else this.fetch(data.url);
+  }
+
+  // Fetch a run, giving up the one that is still on its way.
+  async fetch(url) {
+    if (this.asking && this.asking.url === url) return;
+    this.stopAsking();
+    const asking = Object.assign(new AbortController(), { url });
+    this.asking = asking;
+    const late = setTimeout(() => { this.root.dataset.waiting = "true"; }, PATIENCE_MS);
+    asking.signal.addEventListener("abort", () => clearTimeout(late));
+    this.root.setAttribute("aria-busy", "true");
     try {
-      const bytes = asBytes(data);
-      const { options, start } = readOptions(bytes);
+      const answer = await fetch(url, { signal: asking.signal });
+      if (!answer.ok) throw new Error(await refusal(answer));
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      if (asking.signal.aborted) return;
+      this.stopAsking();
+      this.shownUrl = url;
+      this.show(bytes);
+    } catch (error) {
+      if (asking.signal.aborted) return;
+      this.stopAsking();
+      this.complain(error instanceof TypeError ? UNREACHABLE : String(error).replace(/^Error: /, ""), url);
+    }
+  }
+
+  stopAsking() {
+    if (this.asking) this.asking.abort();
+    this.asking = null;
+    delete this.root.dataset.waiting;
+    this.root.removeAttribute("aria-busy");
+  }
+
+  // Show a run, or the one that is there, as the page wishes it.
+  show(bytes) {
+    this.stopAsking();
+    try {
       const fresh = !this.run;
-      if (fresh || options.id === undefined || options.id !== this.run.id) this.load(new Run(bytes, start));
-      this.apply(options, fresh);
+      if (bytes) this.load(new Run(bytes));
+      this.apply(this.options, fresh);
       this.message.hidden = true;
       this.body.hidden = false;
     } catch (error) {
@@ -188,10 +236,21 @@ class Player {
     this.pause(false);
     this.run = null;
     this.body.hidden = true;
+    this.say("The animation could not be shown.",
+      ` ${error.message} Reload the page; if that does not help, choose other settings.`);
+  }
+
+  // Say why a run did not come; an earlier one stays and is said to be one.
+  complain(why, url) {
+    this.say("The animation could not be had.", ` ${why}${this.run ? " Below is the one before." : ""} `,
+      el("button", { class: "dvz-button dvz-again", type: "button", onclick: () => this.fetch(url) }, "Try again"));
+    this.layout();
+  }
+
+  say(what, ...more) {
+    this.refreshTheme();
     this.message.hidden = false;
-    this.message.replaceChildren(
-      el("strong", {}, "The animation could not be shown."),
-      el("span", {}, ` ${error.message} Reload the page; if that does not help, choose other settings.`));
+    this.message.replaceChildren(el("strong", {}, what), ...more);
   }
 
   load(run) {
@@ -725,6 +784,7 @@ class Player {
     this.raf = 0;
     this.playing = false;
     clearTimeout(this.timer);
+    this.stopAsking();
     this.abort.abort();
     this.observer.disconnect();
     this.disposeViews();
