@@ -5,7 +5,8 @@ kept for ever, by a browser or anything in between.  Work is done in the pages' 
 and ends as soon as nobody waits for it any more.  What cannot be had is said as JSON: ``error``, in
 words for the reader, and ``instead``, a word that can, where there is one.
 
-``GET /run/own/DIGEST`` answers with what a session holds for its reader alone (see ``own``).
+``GET /run/own/DIGEST`` answers with what a session holds for its reader alone (see ``own``);
+``GET /parts/NAME.js`` with the script of a component (see ``scripts``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from functools import lru_cache
 from typing import TypeAlias
 from urllib.parse import quote
 
-import streamlit as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -29,7 +29,8 @@ from starlette.routing import Route
 from diffviz.core.trajectory import Diverged
 from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import Play, play_of, version
-from diffviz.ui.shell import own
+from diffviz.ui.shell import own, scripts
+from diffviz.ui.shell.scripts import BASE
 from diffviz.ui.shell.waiting import Progress, begin
 
 Packed: TypeAlias = tuple[bytes, str]  # as it is sent, and how that is encoded
@@ -89,10 +90,10 @@ def address(place: str, buffer: bytes, play: Play | None = None) -> str:
             of it (an upload), for what belongs to this reader alone.
     """
     if play is not None and len(word := quote(play.word)) <= _LONGEST and _says_all(play):
-        return f"{_BASE}/run/{word}?v={version()}"
+        return f"{BASE}/run/{word}?v={version()}"
     digest = read_header(buffer)["id"]
     own.hold(place, digest, buffer)
-    return f"{_BASE}/run/own/{digest}"
+    return f"{BASE}/run/own/{digest}"
 
 
 @lru_cache(maxsize=256)
@@ -143,13 +144,28 @@ async def answer(request: Request) -> Response:
     return await _sent(made, headers, request)
 
 
-async def _sent(made: Packed, headers: dict[str, str], request: Request) -> Response:
+async def answer_part(request: Request) -> Response:
+    """Answer with the script of a component."""
+    try:
+        script = scripts.script(request.path_params["name"])
+    except KeyError:
+        return _refusal(404, "There is no such part.")
+    headers = {"cache-control": _FOR_EVER, "vary": "accept-encoding"}
+    return await _sent(_packed(script.encode()), headers, request, "text/javascript")
+
+
+async def _sent(
+    made: Packed,
+    headers: dict[str, str],
+    request: Request,
+    kind: str = "application/octet-stream",
+) -> Response:
     """An answer, encoded as its reader takes it."""
     body, encoding = made
     if encoding == "gzip" and not _GZIP.search(request.headers.get("accept-encoding", "")):
         body, encoding = await asyncio.to_thread(gzip.decompress, body), "identity"
     headers |= {"content-encoding": encoding, "x-content-type-options": "nosniff"}
-    return Response(body, headers=headers, media_type="application/octet-stream")
+    return Response(body, headers=headers, media_type=kind)
 
 
 def _asked(word: str) -> tuple[Play, Play]:
@@ -204,9 +220,9 @@ def _refusal(status: int, error: str, instead: str | None = None) -> Response:
     return JSONResponse(body, status, {"cache-control": "no-store"})
 
 
-_BASE = "/".join(["", *filter(None, (st.get_option("server.baseUrlPath") or "").split("/"))])
 ROUTES = [
-    Route(f"{_BASE}/run/own/{{digest}}", answer_own, methods=["GET"]),
-    Route(f"{_BASE}/run/{{word:path}}", answer, methods=["GET"]),
+    Route(f"{BASE}/run/own/{{digest}}", answer_own, methods=["GET"]),
+    Route(f"{BASE}/run/{{word:path}}", answer, methods=["GET"]),
+    Route(f"{BASE}/parts/{{name}}.js", answer_part, methods=["GET"]),
 ]
 """What the app serves beside its pages."""

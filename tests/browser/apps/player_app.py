@@ -24,6 +24,7 @@ from diffviz.scenes.buffer import (
 )
 from diffviz.ui.parts import player as ui
 from diffviz.ui.shell import own
+from diffviz.ui.shell.scripts import component
 
 Array = NDArray[np.float64]
 
@@ -152,7 +153,7 @@ def main() -> None:
     st.session_state["runs"] = st.session_state.get("runs", 0) + 1
     if query.get("bad"):
         own.hold("bad", "bad1", b"this is not a run")
-        ui._component()(key="bad", data={"url": f"/run/own/bad{query['bad']}"})
+        component("player")(key="bad", data={"url": f"/run/own/bad{query['bad']}"})
         return
     seed = st.number_input("Seed", value=number("seed", 0), step=1, key="seed_input")
     buffer = run(

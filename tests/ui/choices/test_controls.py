@@ -19,8 +19,7 @@ from diffviz.exchange.drawings import encode_points
 from diffviz.scenes import configs
 from diffviz.scenes.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
 from diffviz.ui.choices.thumbnails import thumbnail
-from diffviz.ui.parts.player import joined_scripts
-from diffviz.ui.shell import theme
+from diffviz.ui.shell import scripts, theme
 from tests.ui.keys import address, view
 
 PNG = "data:image/png;base64,"
@@ -396,7 +395,7 @@ def test_nonsense_everywhere_leaves_the_page_standing(word: str) -> None:
 
 
 def test_player_and_figures_use_the_same_colors() -> None:
-    script = joined_scripts()
+    script = scripts.script("player")
     for palette in (theme.LIGHT, theme.DARK):
         for color in (palette.data, palette.noise, palette.exact, palette.learned, palette.path):
             assert color in script

@@ -13,7 +13,7 @@ from diffviz.core.schedules import EDM, SCHEDULES, VP, Custom, Linear, Rectified
 from diffviz.measures.curves import QUANTITIES
 from diffviz.ui.parts.curve import STRIP_TIMES, Stops, Strip, payload
 from diffviz.ui.parts.curve_figures import axis_of, line_of
-from tests.ui.parts.conftest import RunJs
+from tests.ui.conftest import RunJs
 
 
 def lines_of(names: list[str], view: str = "alpha_bar") -> list:

@@ -7,7 +7,7 @@ import pytest
 
 from diffviz.exchange.drawings import MAX_POINTS, decode_points, encode_points
 from diffviz.ui.parts import pad, wishes
-from tests.ui.parts.conftest import RunJs
+from tests.ui.conftest import RunJs
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 3, 57, MAX_POINTS])

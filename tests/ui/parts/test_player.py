@@ -10,7 +10,7 @@ import streamlit as st
 
 from diffviz.scenes.buffer import Buffer, decode
 from diffviz.ui.parts import player as ui
-from tests.ui.parts.conftest import RunJs
+from tests.ui.conftest import RunJs
 
 
 class Session(dict[str, Any]):

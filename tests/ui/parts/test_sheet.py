@@ -227,7 +227,7 @@ class Browser:
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> Browser:
     stand_in = Browser()
-    monkeypatch.setattr(sheet, "_component", lambda: stand_in)
+    monkeypatch.setattr(sheet, "component", lambda _: stand_in)
     monkeypatch.setattr(sheet.st, "session_state", {})
     return stand_in
 

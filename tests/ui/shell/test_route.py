@@ -24,7 +24,7 @@ from diffviz.core.trajectory import Diverged
 from diffviz.scenes import plays
 from diffviz.scenes.canonical import within
 from diffviz.scenes.plays import Scene, version
-from diffviz.ui.shell import route
+from diffviz.ui.shell import route, scripts
 
 
 @dataclass(frozen=True)
@@ -244,3 +244,13 @@ def test_the_oldest_answers_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept.get("b") is None
     assert kept.get("a") is not None
     assert kept.get("c") is not None
+
+
+def test_the_scripts_of_components_are_served(address: str) -> None:
+    status, headers, body = get(address.replace("/run/", "/parts/player.js"))
+    assert status == 200
+    assert headers["content-type"].startswith("text/javascript")
+    assert "immutable" in headers["cache-control"]
+    assert body == scripts.script("player").encode()
+    for name in ("shared", "none", "..%2Fplayer"):
+        assert get(address.replace("/run/", f"/parts/{name}.js"))[0] == 404

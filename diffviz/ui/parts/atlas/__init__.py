@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,8 @@ from typing import Any
 import streamlit as st
 
 from diffviz.ui.parts import wishes
-from diffviz.ui.parts.scripts import joined, styled
 from diffviz.ui.shell import theme
+from diffviz.ui.shell.scripts import component
 
 HERE = Path(__file__).parent
 
@@ -61,7 +60,7 @@ def atlas(packed: Mapping[str, Any], *, key: str, pin: Pin | None = None) -> Pin
     asked = pin_word(pin)
     report = _report(st.session_state.get(key), packed["limits"])
     wish = wishes.settle(st.session_state.get(store), asked, report)
-    value = _component()(
+    value = component("atlas")(
         key=key,
         data={
             "id": key,
@@ -110,12 +109,3 @@ def _report(state: object, limits: Sequence[float]) -> wishes.Report | None:
     if pin is not None and not all(limits[0] <= v <= limits[1] for v in pin):
         return None
     return wishes.Report(word, int(after))
-
-
-@cache
-def _component() -> Callable[..., Mapping[str, Any]]:
-    return st.components.v2.component(
-        "diffviz_atlas",
-        css=styled(HERE / "atlas.css"),
-        js=joined(HERE / "atlas.js"),
-    )

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from torch import Tensor
 
 from diffviz.core.schedules import Schedule
 from diffviz.ui.parts.curve_figures import Axis, Line
-from diffviz.ui.parts.scripts import joined, styled
+from diffviz.ui.shell.scripts import component
 from diffviz.ui.shell.theme import DARK, LIGHT
 
 STRIP_TIMES: tuple[float, ...] = tuple(k / 10 for k in range(11))
@@ -146,7 +145,7 @@ def curve(
         if told is not None and on_points is not None:
             on_points(told)
 
-    _component()(
+    component("curve")(
         key=key,
         data=payload(view, axis, lines, points=points, stops=stops, strip=strip),
         on_points_change=report,
@@ -178,12 +177,3 @@ def _levels(schedule: Schedule) -> _Packed:
 
 def _text(values: NDArray[Any]) -> str:
     return base64.b64encode(values.tobytes()).decode("ascii")
-
-
-@cache
-def _component() -> Callable[..., Mapping[str, Any]]:
-    return st.components.v2.component(
-        "diffviz_curve",
-        css=styled(HERE / "curve.css"),
-        js=joined(HERE / "js/main.js"),
-    )

@@ -12,10 +12,8 @@ Example:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -23,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from diffviz.exchange.drawings import MAX_POINTS, decode_points, encode_points
 from diffviz.ui.parts import wishes
-from diffviz.ui.parts.scripts import joined, styled
+from diffviz.ui.shell.scripts import component
 
 __all__ = ["MAX_POINTS", "decode_points", "draw_points", "encode_points"]
 
@@ -55,7 +53,7 @@ def draw_points(
     report = _report(st.session_state.get(key))
     store = f"_{key}_wish"
     wish = wishes.settle(st.session_state.get(store), asked, report)
-    value = _component()(
+    value = component("pad")(
         key=key,
         data={"id": key, "word": wish.word, "revision": wish.revision, "height": height},
         on_drawing_change=wishes.ignore,
@@ -82,12 +80,3 @@ def _report(state: object) -> wishes.Report | None:
     except ValueError:
         return None
     return wishes.Report(word, int(after))
-
-
-@cache
-def _component() -> Callable[..., Mapping[str, Any]]:
-    return st.components.v2.component(
-        "diffviz_pad",
-        css=styled(HERE / "pad.css"),
-        js=joined(HERE / "pad.js"),
-    )

@@ -14,23 +14,18 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any, TypedDict
 
 import streamlit as st
 
 from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import Play
-from diffviz.ui.parts.scripts import joined, styled
 from diffviz.ui.shell.route import address
+from diffviz.ui.shell.scripts import component
 
-__all__ = ["Moved", "Result", "joined_scripts", "joined_styles", "player"]
-
-HERE = Path(__file__).parent
-STYLES = ("player", "panels")
+__all__ = ["Moved", "Result", "player"]
 
 
 class Wish(TypedDict):
@@ -137,7 +132,7 @@ def player(
         "link": link,
         "gentle": gentle,
     }
-    value = _component()(
+    value = component("player")(
         key=key,
         data=options,
         on_step_change=_ignore,
@@ -193,22 +188,3 @@ def _wishes(key: str, asked: dict[str, Any]) -> dict[str, Wish]:
 
 def _ignore() -> None:
     """Stand in for a callback: a state is reported only when it has one."""
-
-
-@cache
-def _component() -> Callable[..., Mapping[str, Any]]:
-    return st.components.v2.component(
-        "diffviz_player",
-        css=joined_styles(),
-        js=joined_scripts(),
-    )
-
-
-def joined_scripts() -> str:
-    """The player's JavaScript as one module, whose default export mounts it."""
-    return joined(HERE / "js/main.js")
-
-
-def joined_styles() -> str:
-    """The player's CSS."""
-    return styled(*(HERE / f"{name}.css" for name in STYLES))

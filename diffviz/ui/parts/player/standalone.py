@@ -12,7 +12,7 @@ import json
 from html import escape
 
 from diffviz.scenes.buffer.format import read_header
-from diffviz.ui.parts.player import joined_scripts, joined_styles
+from diffviz.ui.shell import scripts
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -77,12 +77,12 @@ def standalone(buffer: bytes, title: str, note: str = "") -> str:
     """
     read_header(buffer)
     packed = gzip.compress(buffer, mtime=0)
-    script = joined_scripts()
+    script = scripts.script("player")
     assert script.count(_ENTRY) == 1
     return _PAGE.format(
         title=escape(title),
         note=escape(note),
-        style=joined_styles(),
+        style=scripts.styles("player"),
         options=json.dumps({"autoplay": True, "loop": False, "link": None}),
         script=script.replace(_ENTRY, "const mount = "),
         data=base64.b64encode(packed).decode(),

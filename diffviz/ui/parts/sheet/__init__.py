@@ -15,18 +15,16 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike, NDArray
 
 from diffviz.ui.parts import wishes
-from diffviz.ui.parts.scripts import joined, styled
 from diffviz.ui.parts.sheet.codec import (
     LEVELS,
     MAX_SIDE,
@@ -38,6 +36,7 @@ from diffviz.ui.parts.sheet.codec import (
     to_levels,
     to_mask,
 )
+from diffviz.ui.shell.scripts import component
 
 __all__ = [
     "LEVELS",
@@ -153,7 +152,7 @@ def _show(
     wish = wishes.settle(
         st.session_state.get(store), asked, _report(st.session_state.get(key), kind, shape)
     )
-    value = _component()(
+    value = component("sheet")(
         key=key,
         data={
             "id": key,
@@ -199,12 +198,3 @@ def _word(pixels: NDArray[np.uint8]) -> str:
 def _pixels(word: str, shape: Shape) -> NDArray[np.uint8]:
     data = base64.b64decode(word, validate=True)
     return np.frombuffer(data, dtype=np.uint8).reshape(shape).copy()
-
-
-@cache
-def _component() -> Callable[..., Mapping[str, Any]]:
-    return st.components.v2.component(
-        "diffviz_sheet",
-        css=styled(HERE / "sheet.css"),
-        js=joined(HERE / "sheet.js"),
-    )

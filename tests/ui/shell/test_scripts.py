@@ -6,28 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from diffviz.ui.parts.scripts import joined
-from tests.ui.parts.conftest import PARTS, Node
+from diffviz.ui.shell.scripts import joined, script
+from tests.ui.conftest import PARTS, Node
 
-ENTRIES = (
-    "player/js/main.js",
-    "curve/js/main.js",
-    "pad/pad.js",
-    "sheet/sheet.js",
-    "atlas/atlas.js",
-)
+NAMES = ("player", "curve", "pad", "sheet", "atlas")
 TESTS = Path(__file__).parents[2] / "js"
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_script_is_one_module_that_asks_for_nothing(
-    entry: str, node: Node, tmp_path: Path
+    name: str, node: Node, tmp_path: Path
 ) -> None:
-    script = joined(PARTS / entry)
-    assert script.count("export ") == script.count("export default ") == 1
-    assert "import " not in script
-    assert "@type" not in script
-    (tmp_path / "script.mjs").write_text(script, encoding="utf-8")
+    code = script(name)
+    assert code.count("export ") == code.count("export default ") == 1
+    assert "import " not in code
+    assert "@type" not in code
+    (tmp_path / "script.mjs").write_text(code, encoding="utf-8")
     node("--check", tmp_path / "script.mjs")  # no name is declared twice
 
 
