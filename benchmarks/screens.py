@@ -103,12 +103,15 @@ PICTURES = (
     ".dvz-panels, .curve .plot, .atlas-plot, "
     ":is(.st-key-bound_terms, .st-key-bill_chart) .js-plotly-plot"
 )
-CONTROLS = ", ".join(
-    f'[data-testid="stMain"] :not(.st-key-bar_beside_header *)[data-testid="{name}"]'
-    for name in (
-        *("stButtonGroup", "stSelectbox", "stSlider", "stPopover", "stNumberInput", "stCheckbox"),
-        *("stTextInput", "stButton", "stExpander", "stFileUploader", "stDownloadButton"),
+CONTROLS = (
+    ", ".join(
+        f'[data-testid="stMain"] :not(.st-key-bar_beside_header *)[data-testid="{name}"]'
+        for name in (
+            *("stButtonGroup", "stSelectbox", "stPopover", "stNumberInput", "stCheckbox"),
+            *("stTextInput", "stButton", "stExpander", "stFileUploader", "stDownloadButton"),
+        )
     )
+    + ', [data-testid="stMain"] [class*="st-key-knob_"]'
 )
 NOTHING: dict[str, Any] = {
     "height": 0,

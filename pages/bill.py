@@ -6,10 +6,10 @@ import streamlit as st
 
 from diffviz.scenes.picture_sets import PICTURE_SETS
 from diffviz.studies.bill import Bill, BillError, load_bill
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.screens.bill.figures import COSTS, by_key, class_chart, cost_chart
 from diffviz.ui.screens.bill.words import about_classes, about_costs, about_joined, table_html
-from diffviz.ui.shell import links, skeleton, theme, widgets
+from diffviz.ui.shell import links, skeleton, theme
 
 skeleton.begin("bill")
 _SHORT = 12  # letters of a class's name that fit below a bar

@@ -6,9 +6,9 @@ import streamlit as st
 
 from diffviz.scenes import forward as forward_run
 from diffviz.scenes.plays import Play
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.screens.forward import gauge
-from diffviz.ui.shell import links, skeleton, theme, widgets
+from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.export_menu import export_menu
 from diffviz.ui.stage.place import placed

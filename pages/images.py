@@ -7,12 +7,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from diffviz.scenes.picture_run import GenerateRun, pictures
 from diffviz.scenes.plays import Play
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.screens.images import back as generate_back
 from diffviz.ui.screens.images import more as generate_more
 from diffviz.ui.screens.images import yours as generate_yours
 from diffviz.ui.screens.images.words import about_classes, about_run
-from diffviz.ui.shell import links, skeleton, theme, widgets
+from diffviz.ui.shell import links, skeleton, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed

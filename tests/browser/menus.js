@@ -14,7 +14,10 @@
   each("stNumberInput", (node) => node.querySelector("input").value);
   each("stTextInput", (node) => node.querySelector("input").value);
   each("stSelectbox", (node) => node.querySelector("input").value || node.innerText.split("\n").pop());
-  each("stSlider", (node) => node.querySelector('[data-testid="stSliderThumbValue"]').innerText);
+  for (const host of document.querySelectorAll(".stBidiComponentIsolated")) {
+    const knob = host.shadowRoot?.querySelector(".dvk-range");
+    if (knob && host.getClientRects().length) shown[keyOf(host)] = knob.getAttribute("aria-valuetext");
+  }
   each("stCheckbox", (node) => (node.querySelector("input").checked ? "on" : "off"));
   each("stButtonGroup", (node) => [...node.querySelectorAll("button")].filter(on).map((b) => b.innerText.trim()).join(", "));
   return shown;

@@ -55,11 +55,11 @@ from diffviz.scenes.configs import (
     takes_variable,
     text_of,
 )
-from diffviz.ui.choices import scheduler_files, uploader
+from diffviz.ui.choices import scheduler_files, uploader, widgets
 from diffviz.ui.choices.tables import choose_table
 from diffviz.ui.choices.thumbnails import thumbnail
 from diffviz.ui.parts.pad import draw_points
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 
 _EVEN = "trailing"  # a spacing that any schedule has
 _T_STOPS = (2, 3, 4, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000)

@@ -17,8 +17,8 @@ from diffviz.core.schedules import Schedule
 from diffviz.exchange.export import curves_to_csv, curves_to_json
 from diffviz.exchange.scheduler_config import ConfigError, LoadedConfig, load_config
 from diffviz.scenes.configs import LOADED, ScheduleConfig
-from diffviz.ui.choices import uploader
-from diffviz.ui.shell import links, theme, widgets
+from diffviz.ui.choices import uploader, widgets
+from diffviz.ui.shell import links, theme
 
 _LONGEST_LINK = 800
 _FILE = "_config_source"

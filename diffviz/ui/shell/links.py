@@ -376,6 +376,10 @@ class View(Generic[T]):
     shown: Any
     wiring: dict[str, Any]
 
+    def take(self, raw: Any) -> None:
+        """Take over what the reader did in a widget that is none of Streamlit's: its value."""
+        _taken(raw, *self.wiring["args"])
+
 
 def view(
     parameter: Parameter[T],
@@ -423,7 +427,20 @@ def _take(
     read: Callable[[Any], T] | None,
     part: Callable[[T], object] | None,
 ) -> None:
-    """Take over what the reader chose in a widget.
+    """Take over what the reader chose in one of Streamlit's widgets."""
+    _taken(st.session_state[key], parameter, widget, turn, key, read, part)
+
+
+def _taken(
+    raw: Any,
+    parameter: Parameter[T],
+    widget: _Widget,
+    turn: int,
+    _: str,
+    read: Callable[[Any], T] | None,
+    part: Callable[[T], object] | None,
+) -> None:
+    """Take over a value that a widget has now.
 
     The browser also tells of widgets that are gone when it has not yet heard that they are, and of
     what they show as if it were chosen: that changes nothing.
@@ -431,7 +448,6 @@ def _take(
     if turn != widget.turn:
         return
     memory: _Memory = st.session_state[_MEMORY]
-    raw = st.session_state[key]
 
     def shows(value: T) -> object:
         return None if raw is None else value if part is None else part(value)

@@ -20,9 +20,9 @@ from diffviz.scenes.picture_run import (
 )
 from diffviz.scenes.picture_sets import PICTURE_SETS
 from diffviz.scenes.pngs import data_uri
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.choices.scheduler_files import Own
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 
 YOURS = "yours"
 """The word in the address for pictures and pipelines that people bring."""

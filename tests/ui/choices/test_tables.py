@@ -18,7 +18,7 @@ from diffviz.scenes.point_run import RunConfig
 from diffviz.scenes.script import can_be_written
 from diffviz.ui.choices.tables import about_sample, about_table
 from diffviz.ui.screens.guidance.words import class_name, title_of
-from tests.ui.keys import address
+from tests.ui.keys import address, knobs
 
 APP = Path(__file__).resolve().parents[3] / "app.py"
 
@@ -160,7 +160,7 @@ def test_a_table_is_shown_with_its_menus() -> None:
     assert (data.name, data.n, data.kind, data.classes) == ("table", 40, "2-D", 2)
     assert [c.name for c in read_table(text()).columns] == list(at.dataframe[0].value.columns)
     assert [at.selectbox(key=f"_table_{k}").value for k in ("x", "y", "classes")] == [0, 1, 3]
-    assert at.select_slider(key="n@40 rows").options[-1] == "40"
+    assert knobs(at)["n@40 rows"]["stops"][-1] == 40
     assert address(at) == {"data": "table"}
 
 

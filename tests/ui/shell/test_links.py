@@ -129,7 +129,8 @@ def test_links_between_pages_are_spelled_as_parameters_read_them(value: object, 
 def page() -> None:
     import streamlit as st
 
-    from diffviz.ui.shell import links, theme, widgets
+    from diffviz.ui.choices import widgets
+    from diffviz.ui.shell import links, theme
 
     theme.header("Page", "A sentence.")
     names = {"linear": "Linear", "cosine": "Cosine"}
@@ -306,56 +307,46 @@ def test_the_browser_may_tell_late_of_widgets_that_are_gone() -> None:
     def page() -> None:
         import streamlit as st
 
-        from diffviz.ui.shell import links, widgets
+        from diffviz.ui.choices import widgets
+        from diffviz.ui.shell import links
 
         links.begin()
-        steps = widgets.stops("Steps", links.whole("steps", 50, 1, 1000), (25, 50, 75, 100))
+        length = links.whole("T", 50, 1, 1000)
+        widgets.number("T", length, step=1)
+        other = links.view(length, "slide")
+        st.slider("T", 1, 1000, other.shown, **other.wiring)
         if st.checkbox("Rate"):
-            widgets.stops("Rate", links.number("rate", 0.5, 0, 1), (0.25, 0.5))
-        st.text(f"steps {steps}")
+            rate = links.number("rate", 0.5, 0, 1)
+            widgets.number("Rate", rate, step=0.1)
+            also = links.view(rate, "slide")
+            st.slider("Rate", 0.0, 1.0, also.shown, **also.wiring)
+        st.text(f"T {links.peek(length)}")
         links.sync()
 
     at = AppTest.from_function(page, default_timeout=20)
     at.run()
     at.checkbox[0].check().run()
-    gone = [each._widget_state for each in at.number_input]  # of steps and of rate
-    view(at.select_slider, "rate").set_value(0.25).run()
+    gone = [each._widget_state for each in at.number_input]  # of T and of the rate
+    view(at.slider, "rate:slide").set_value(0.25).run()
     at.checkbox[0].uncheck().run()
-    view(at.select_slider, "steps").set_value(75).run()
-    assert address(at) == {"steps": "75"}
-    view(at.select_slider, "steps").set_value(100)
+    view(at.slider, "T:slide").set_value(75).run()
+    assert address(at) == {"T": "75"}
+    view(at.slider, "T:slide").set_value(100)
     states = at._tree.get_widget_states()
     states.widgets.extend(gone)
     at._run(states)
-    assert at.text[0].value == "steps 100"
-    assert address(at) == {"steps": "100"}
+    assert at.text[0].value == "T 100"
+    assert address(at) == {"T": "100"}
     at.checkbox[0].check().run()
-    assert address(at) == {"steps": "100", "rate": "0.25"}
-
-
-def test_a_typed_number_between_two_stops_is_a_stop_of_its_own() -> None:
-    def page() -> None:
-        from diffviz.ui.shell import links, widgets
-
-        links.begin()
-        scale = links.number("w", 4.0, 0, 20)
-        widgets.stops("Scale", scale, (2.5, 2.6, 2.7), form="{:.1f}")
-        links.sync()
-
-    at = AppTest.from_function(page, default_timeout=20).run()
-    view(at.number_input, "w:typed").set_value(2.64).run()
-    slider = view(at.select_slider, "w")
-    assert slider.options == ["2.5", "2.6", "2.64", "2.7", "4.0"]
-    slider.set_value(2.64).run()
-    assert address(at) == {"w": "2.64"}
-    assert view(at.number_input, "w:typed").value == 2.64
+    assert address(at) == {"T": "100", "rate": "0.25"}
 
 
 def test_what_means_nothing_stays_in_its_box_until_the_value_is_reset() -> None:
     def page() -> None:
         import streamlit as st
 
-        from diffviz.ui.shell import links, theme, widgets
+        from diffviz.ui.choices import widgets
+        from diffviz.ui.shell import links, theme
 
         theme.header("Page", "A sentence.")
         curve = links.Parameter("curve", 3, lambda word: int(word))

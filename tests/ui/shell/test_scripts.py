@@ -9,7 +9,7 @@ import pytest
 from diffviz.ui.shell.scripts import joined, script
 from tests.ui.conftest import PARTS, Node
 
-NAMES = ("player", "curve", "pad", "sheet", "atlas")
+NAMES = ("player", "curve", "pad", "sheet", "atlas", "knob")
 TESTS = Path(__file__).parents[2] / "js"
 
 

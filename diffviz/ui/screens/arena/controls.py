@@ -30,9 +30,10 @@ from diffviz.scenes.configs import (
     steps_on,
 )
 from diffviz.scenes.models import ModelConfig
-from diffviz.ui.choices import controls, own_models
+from diffviz.ui.choices import controls, own_models, widgets
+from diffviz.ui.parts.knob import knob
 from diffviz.ui.screens.arena.measure import ChartConfig
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 
 LETTERS = "ABCD"
 MAX_STEPS = 200
@@ -243,8 +244,13 @@ def _card(
     with st.popover(f"**{letter}**  {name}", help="Change this contestant"):
         _select(letter, "sampler", "Sampler", widgets.titles(SAMPLERS))
         st.caption(SAMPLERS[pick.sampler].sentence)
-        widgets.slide(
-            "Steps", lambda name: _part_of(letter, "steps", name), _STEP_STOPS, (1, MAX_STEPS)
+        knob(
+            "Steps",
+            _part_of(letter, "steps"),
+            _STEP_STOPS,
+            _DEFAULTS[letter].steps,
+            name=f"steps_{letter}",
+            ends=(1, MAX_STEPS),
         )
         _select(letter, "spacing", "Spacing (where it stops)", widgets.titles(SPACING_TEXT))
         _select(letter, "schedule", "Schedule (its path)", widgets.titles(SCHEDULE_TEXT))
@@ -260,12 +266,12 @@ def _card(
             )
 
 
-def _part_of(letter: str, field: str, name: str = "") -> links.View[Pick | None]:
+def _part_of(letter: str, field: str) -> links.View[Pick | None]:
     """A widget's view of one field of a contestant."""
     parameter, usual = _parameter(letter), _DEFAULTS[letter]
     return links.view(
         parameter,
-        f"{field}:{name}" if name else field,
+        field,
         lambda raw: replace(links.peek(parameter) or usual, **{field: raw}),
         lambda pick: getattr(pick or usual, field),
     )

@@ -9,8 +9,8 @@ import streamlit as st
 from diffviz.scenes.bound import DEFAULT_SCHEDULE, BoundRun
 from diffviz.scenes.configs import MAX_STEPS, SPACING_TEXT
 from diffviz.studies.bound import CHAIN_SPACINGS, CONDITIONS, LAST
-from diffviz.ui.choices import controls
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.choices import controls, widgets
+from diffviz.ui.shell import links
 from diffviz.ui.stage import picture_controls
 
 Over = Literal["t", "log_snr", "step"]

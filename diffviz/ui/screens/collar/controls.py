@@ -8,8 +8,8 @@ import streamlit as st
 
 from diffviz.scenes.collar import Dog, ready
 from diffviz.studies.collar_rates import GIVEN_STEPS, GUIDANCE
-from diffviz.ui.choices import controls
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.choices import controls, widgets
+from diffviz.ui.shell import links
 from diffviz.ui.stage import picture_controls
 
 Kind: TypeAlias = Literal["noise", "given"]

@@ -21,7 +21,7 @@ from diffviz.scenes.drawing import SIDE, drawing, seven_levels
 from diffviz.scenes.edit_run import DAMAGES, Damage, Kind
 from diffviz.scenes.picture_run import GenerateRun
 from diffviz.scenes.picture_sets import PICTURE_SETS
-from diffviz.ui.choices import uploader
+from diffviz.ui.choices import uploader, widgets
 from diffviz.ui.parts.sheet import (
     decode_mask,
     decode_picture,
@@ -30,7 +30,7 @@ from diffviz.ui.parts.sheet import (
     encode_picture,
     paint_mask,
 )
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 
 KINDS: dict[Kind, str] = {
     "redraw": "Redraw",

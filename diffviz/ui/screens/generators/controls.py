@@ -11,8 +11,8 @@ from diffviz.scenes.generators_trained import TRAINED
 from diffviz.scenes.picture_run import DEFAULT_SAMPLER, DEFAULT_SCHEDULE, GenerateRun
 from diffviz.studies.bill import BillError, SetBill, load_bill
 from diffviz.studies.bound import limit, read_curves
-from diffviz.ui.choices import controls
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.choices import controls, widgets
+from diffviz.ui.shell import links
 from diffviz.ui.stage import picture_controls
 
 COUNT = 10

@@ -13,9 +13,9 @@ from diffviz.scenes import models
 from diffviz.scenes.configs import MAX_GUIDANCE, DataConfig
 from diffviz.scenes.guidance import Setting, affordable
 from diffviz.scenes.models import ModelConfig
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.screens.guidance.words import class_name
-from diffviz.ui.shell import links, theme, widgets
+from diffviz.ui.shell import links, theme
 
 ANSWERS = {"exact": "Exact", "learned": "Network"}
 """Who answers: the word in the address and what the page says."""

@@ -18,8 +18,8 @@ from diffviz.scenes.buffer import Clock, Curve, Images, Rail, Track
 from diffviz.scenes.buffer import encode as pack
 from diffviz.scenes.caching import cached
 from diffviz.scenes.picture_run import GenerateRun, bounded
-from diffviz.ui.choices import controls
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.choices import controls, widgets
+from diffviz.ui.shell import links
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.place import placed
 

@@ -12,9 +12,9 @@ from diffviz.exchange.pipelines import PipelineError
 from diffviz.exchange.uploads import UploadError
 from diffviz.scenes import yours as yours_run
 from diffviz.scenes.yours import Kind, Yours, YoursRun, yours
-from diffviz.ui.choices import controls, uploader
+from diffviz.ui.choices import controls, uploader, widgets
 from diffviz.ui.choices.scheduler_files import Own
-from diffviz.ui.shell import links, theme, widgets
+from diffviz.ui.shell import links, theme
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed

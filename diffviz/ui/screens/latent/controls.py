@@ -7,9 +7,9 @@ import streamlit as st
 from diffviz.data.full_sets import SOURCES
 from diffviz.scenes import latent as latent_run
 from diffviz.scenes.latent import SHOWN, LatentRun, affordable
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.parts.atlas import Pin, pin_of, pin_word
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 from diffviz.ui.stage import picture_controls
 
 SHOWS = {"map": "The map", "flow": "Latent diffusion", "priors": "Which prior?"}

@@ -9,8 +9,8 @@ import streamlit as st
 from diffviz.models.checkpoints import CheckpointError
 from diffviz.scenes.refine import KIND_WORDS
 from diffviz.studies.refine import STEPS, Kind, source_pictures, stored
-from diffviz.ui.choices import controls
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.choices import controls, widgets
+from diffviz.ui.shell import links
 
 _STOPS = tuple(k / STEPS for k in range(STEPS + 1))
 _USUAL = 0.4  # where nothing was measured, or nothing helps

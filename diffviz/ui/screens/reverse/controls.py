@@ -18,10 +18,10 @@ from diffviz.scenes.configs import DataConfig
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.point_run import MovedStart, RunConfig, affordable, has_true_density
 from diffviz.studies.train import POINTS
-from diffviz.ui.choices import controls, own_models
+from diffviz.ui.choices import controls, own_models, widgets
 from diffviz.ui.choices.own_models import OwnModel
 from diffviz.ui.parts.player import Result
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 
 DENOISERS = {"exact": "Exact", "learned": "Learned", "own": "Yours"}
 """What answers at each step: the word in the address and what the page says."""

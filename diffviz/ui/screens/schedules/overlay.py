@@ -26,11 +26,11 @@ from diffviz.scenes.configs import (
     Knob,
     ScheduleConfig,
 )
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.choices.scheduler_files import loaded
 from diffviz.ui.parts.curve import Stops
 from diffviz.ui.parts.curve_figures import AXES, AxisKind
-from diffviz.ui.shell import links, theme, widgets
+from diffviz.ui.shell import links, theme
 
 __all__ = [
     "LOADED",

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from diffviz.data.pictures import IMAGE_INFO, labelled_images
 from diffviz.exchange.uploads import decode_image
-from diffviz.ui.choices import uploader
+from diffviz.ui.choices import uploader, widgets
 from diffviz.ui.screens.schedules.overlay import slider
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.shell import links
 
 MAX_SIDE = 64
 _ITEMS = 100

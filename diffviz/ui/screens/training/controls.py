@@ -13,8 +13,8 @@ from diffviz.scenes.configs import SCHEDULE_TEXT, DataConfig, ScheduleConfig
 from diffviz.scenes.score_field import LEVELS
 from diffviz.scenes.text import Text
 from diffviz.scenes.training import TrainingConfig
-from diffviz.ui.choices import controls
-from diffviz.ui.shell import links, widgets
+from diffviz.ui.choices import controls, widgets
+from diffviz.ui.shell import links
 
 Mode = Literal["train", "memorise"]
 

@@ -17,10 +17,10 @@ from diffviz.scenes.memorise import (
     shown,
 )
 from diffviz.studies.memorise import SIZES, STORED, Recipe
-from diffviz.ui.choices import controls
+from diffviz.ui.choices import controls, widgets
 from diffviz.ui.screens.training import memorise_words
 from diffviz.ui.screens.training.memorise_figures import over_sizes
-from diffviz.ui.shell import jobs, links, skeleton, theme, widgets
+from diffviz.ui.shell import jobs, links, skeleton, theme
 from diffviz.ui.shell.jobs import Job, Status
 from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage.place import placed

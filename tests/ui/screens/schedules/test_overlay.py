@@ -13,7 +13,7 @@ from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.measures.curves import QUANTITIES
 from diffviz.scenes.configs import SCHEDULE_KNOBS
 from diffviz.ui.screens.schedules import overlay, strip
-from tests.ui.keys import address, view
+from tests.ui.keys import address, knobs, turn, view
 
 
 def page() -> None:
@@ -149,7 +149,7 @@ def test_nonsense_in_the_address_is_told(query: dict[str, str], message: str) ->
 
 def test_parameters_that_make_no_schedule_leave_the_last_one() -> None:
     at = open_page(schedules="sigmoid", sigmoid_end="2")
-    view(at.select_slider, "sigmoid_start").set_value(5.0).run()
+    turn(at, "sigmoid_start", 5)
     assert not at.exception
     assert "a sigmoid schedule needs start" in said(at)
     (each,) = result(at)[1]
@@ -227,7 +227,7 @@ def test_a_file_stays_at_hand_after_other_views() -> None:
 def test_the_tokens_of_a_picture_shift_its_schedule() -> None:
     at = open_page(schedules="linear", config=QWEN, tokens="8192")
     assert result(at)[1][-1].schedule.shift == pytest.approx(math.exp(0.9))
-    next(s for s in at.select_slider if s.label.startswith("Tokens")).set_value(256).run()
+    turn(at, next(k for k, said in knobs(at).items() if said["label"].startswith("Tokens")), 256)
     assert result(at)[1][-1].schedule.shift == pytest.approx(math.exp(0.5))
     assert result(at)[1][-1].label == "Rectified flow, shift 1.65 (file)"
     assert address(at)["tokens"] == "256"

@@ -7,18 +7,18 @@ its value.  What the address asks for and cannot be had is said by the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, TypeVar
 
 import streamlit as st
 
 from diffviz.scenes.text import Titled
+from diffviz.ui.parts.knob import knob
 from diffviz.ui.shell import links
 
 T = TypeVar("T")
 N = TypeVar("N", bound=float)
 
-_MENU_WIDTH, _STOPS_WIDTH, _TYPED_WIDTH = 235, 220, 62
+_MENU_WIDTH, _STOPS_WIDTH = 235, 220
 
 
 def titles(text: Mapping[str, Titled]) -> dict[str, str]:
@@ -161,24 +161,20 @@ def number(
         help: what the question mark says.
     """
     view = links.view(parameter)
-    _field(
-        label, view, parameter.low, parameter.high, step, form, width=width or "stretch", help=help
+    kind = type(view.shown)  # Streamlit asks for numbers of one kind
+    low, high = (None if end is None else kind(end) for end in (parameter.low, parameter.high))
+    st.number_input(
+        label,
+        low,
+        high,
+        view.shown,
+        kind(step),
+        form,
+        width=width or "stretch",
+        help=help,
+        **view.wiring,
     )
     return view.value
-
-
-def _field(
-    label: str,
-    view: links.View[Any],
-    low: N | None,
-    high: N | None,
-    step: N,
-    form: str | None,
-    **how: Any,
-) -> None:
-    kind = type(view.shown)  # Streamlit asks for numbers of one kind
-    low, high = (None if end is None else kind(end) for end in (low, high))
-    st.number_input(label, low, high, view.shown, kind(step), form, **how, **view.wiring)
 
 
 def stops(
@@ -191,7 +187,7 @@ def stops(
     typed: bool = True,
     help: str | None = None,
 ) -> N:
-    """Draw a slider over chosen values, and beside it a field for any other.
+    """Draw a knob: a slider over chosen values, and beside it a field for any other.
 
     Args:
         label: what is chosen.
@@ -202,65 +198,21 @@ def stops(
         typed: whether other values can be had too, by typing them.
         help: what the question mark says.
     """
-    ends = (parameter.low, parameter.high) if typed else None
-    slide(
+    assert parameter.low is not None
+    assert parameter.high is not None
+    view = links.view(parameter)
+    knob(
         label,
-        lambda name: links.view(parameter, name),
-        (*values, parameter.default),
-        ends,
+        view,
+        values,
+        parameter.default,
+        name=parameter.key,
+        ends=(parameter.low, parameter.high) if typed else None,
         form=form,
         width=width,
         help=help,
     )
-    return links.peek(parameter)
-
-
-def slide(
-    label: str,
-    views: Callable[[str], links.View[Any]],
-    values: Sequence[float],
-    ends: tuple[float | None, float | None] | None,
-    *,
-    form: str = "{:,}",
-    width: int = _STOPS_WIDTH,
-    help: str | None = None,
-) -> None:
-    """Draw a slider and a field as two views of one number; ``stops`` says what they look like.
-
-    Args:
-        label: what is chosen.
-        views: a view by its name.
-        values: the stops.
-        ends: the limits of the field; None for no field.
-        form: how a value is written.
-        width: in CSS pixels.
-        help: what the question mark says.
-    """
-    view = views("")
-    kind = type(view.shown)
-    options = sorted({kind(value) for value in (*values, view.shown)})
-    said = {form.format(value) for value in options if value != view.shown}
-
-    def words(value: float) -> str:
-        """A number as it is written; at full length where a stop is written so: 2.64 beside 2.6."""
-        exact = value == view.shown and form.format(value) in said
-        return f"{value:.6g}" if exact else form.format(value)
-
-    beside = width - (_TYPED_WIDTH + 8 if ends else 0)
-    row = st.container(
-        key=f"stops_{view.wiring['key']}",
-        horizontal=True,
-        vertical_alignment="bottom",
-        gap="xsmall",
-        width="content",
-    )
-    row.select_slider(label, options, view.shown, words, width=beside, help=help, **view.wiring)
-    if ends is not None:
-        gap = min((b - a for a, b in pairwise(options)), default=1)
-        form_typed = None if kind is int else "%.6g"
-        how = {"width": _TYPED_WIDTH, "label_visibility": "collapsed"}
-        with row:
-            _field(f"{label}: a number", views("typed"), *ends, gap, form_typed, **how)
+    return view.value
 
 
 def toggle(label: str, parameter: links.Parameter[bool], *, help: str | None = None) -> bool:
