@@ -66,7 +66,7 @@ def free_port() -> int:
 
 @contextmanager
 def streamlit(script: Path, **settings: str) -> Iterator[str]:
-    """Serve a Streamlit script until the block ends; yields its address.
+    """Serve a Streamlit script, with the data route, until the block ends; yields its address.
 
     Args:
         script: what is served.
@@ -81,6 +81,6 @@ def streamlit(script: Path, **settings: str) -> Iterator[str]:
         **{name.replace("_", "."): value for name, value in settings.items()},
     }
     flags = [word for name, value in options.items() for word in (f"--{name}", value)]
-    command = [sys.executable, "-m", "streamlit", "run", str(script), *flags]
+    command = [sys.executable, str(ROOT / "tests/browser/fresh.py"), "run", str(script), *flags]
     with served(command, port, "_stcore/health") as address:
         yield address

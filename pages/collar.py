@@ -24,6 +24,8 @@ from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 
+KNOBS = {"guidance": ("guidance",), "steps": ("sampler", "steps")}
+
 skeleton.begin("collar")
 
 
@@ -43,7 +45,7 @@ def from_noise(guidance: float) -> None:
     bar = picture.empty()
     made = wait_for(lambda watch: collars(run, watch), "Three runs", bar)
     with picture:
-        placed(made.buffer, page="collar", play=Play("collar", run))
+        placed(made.buffer, page="collar", play=Play("collar", run), knobs=KNOBS)
     left, right = words.columns([1.15, 1], gap="large")
     left.html(collar_words.rows_html(made, theme.palette()))
     right.markdown(collar_words.about_rows(run, made))

@@ -29,6 +29,8 @@ from diffviz.ui.stage.place import placed
 
 skeleton.begin("guidance")
 
+KNOBS = {"w": ("scale",), "steps": ("setting", "sampler", "steps")}
+
 
 with controls.bar("guidance_data"):
     data = controls.choose_data(["2-D"], default="pinwheel", n=1000, only=OFFERED, labelled=True)
@@ -51,7 +53,7 @@ def show(data: DataConfig) -> None:
     run = GuidedRun(setting, scale, arrows)
     made = wait_for(lambda watch: shown(setting, scale, arrows, watch), "Three runs", bar)
     with picture:
-        placed(made.buffer, page="guidance", play=Play("guidance", run))
+        placed(made.buffer, page="guidance", play=Play("guidance", run), knobs=KNOBS)
     links.sync()
     now = wait_for(lambda watch: measured(setting, scale, watch), "Measuring", bar)
     plain = wait_for(lambda watch: measured(setting, 1.0, watch), "Measuring", bar)

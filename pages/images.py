@@ -18,6 +18,8 @@ from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.preview import Preview
 
+KNOBS = {"guidance": ("guidance",), "steps": ("sampler", "steps"), "count": ("count",)}
+
 badge = skeleton.begin("images")
 
 
@@ -33,7 +35,7 @@ def run_once(run: GenerateRun, picture: DeltaGenerator, words: DeltaGenerator) -
         preview.draw,
     )
     with preview.place():
-        placed(made.buffer, page="images", play=Play("images", run))
+        placed(made.buffer, page="images", play=Play("images", run), knobs=KNOBS)
     left.markdown(about_run(run, made))
     right.markdown(about_classes(run, made))
 

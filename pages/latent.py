@@ -19,6 +19,8 @@ from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 
+KNOBS = {"guidance": ("guidance",), "steps": ("sampler", "steps")}
+
 skeleton.begin("latent")
 
 
@@ -57,7 +59,7 @@ def show_flow(name: str) -> None:
     bar = picture.empty()
     made = wait_for(lambda watch: flowing(run, watch), f"{run.sampler.steps:,} steps", bar)
     with picture:
-        placed(made.buffer, page="latent", play=Play("latent", run))
+        placed(made.buffer, page="latent", play=Play("latent", run), knobs=KNOBS)
     words.markdown(latent_words.about_flow(run, made))
     links.sync()
 

@@ -19,6 +19,8 @@ from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.preview import Preview
 
+KNOBS = {"level": ("level",)}
+
 skeleton.begin("refine")
 _CHART = 235
 
@@ -46,7 +48,7 @@ def refine(name: str, kind: Kind, level: float, seed: int) -> None:
         lambda watch: shown(run, watch, preview.take), f"{run.steps} steps", bar, preview.draw
     )
     with preview.place():
-        placed(made.buffer, page="refine", play=Play("refine", run))
+        placed(made.buffer, page="refine", play=Play("refine", run), knobs=KNOBS)
     links.sync()
     found = stored(name, kind)
     if found is None:

@@ -14,6 +14,8 @@ from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 
+KNOBS = {"guidance": ("guidance",), "steps": ("sampler", "steps")}
+
 skeleton.begin("why")
 _COUNT = 10
 
@@ -31,7 +33,7 @@ def show(name: str, classes: tuple[int, ...], guidance: float) -> None:
     bar = picture.empty()
     made = wait_for(lambda watch: compared(run, watch), "Two runs", bar)
     with picture:
-        placed(made.buffer, page="why", play=Play("why", run))
+        placed(made.buffer, page="why", play=Play("why", run), knobs=KNOBS)
     kinds: tuple[Acting, Acting] = ("exact", "learned")
     for place, kind in zip(words.columns(2, gap="large"), kinds, strict=True):
         if kind in made.ends:

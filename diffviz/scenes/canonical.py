@@ -95,12 +95,17 @@ def config_from(kind: type[C], text: str) -> C:
     return made
 
 
+def number_word(value: float) -> str:
+    """A number as words have it: whole ones without a point."""
+    return json.dumps(_plain(value))
+
+
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return {
             each.name: _plain(own)
             for each in fields(value)
-            if each.compare and (own := getattr(value, each.name)) != _default(each)
+            if each.compare and (own := getattr(value, each.name)) != default_of(each)
         }
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
@@ -109,7 +114,8 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _default(of: Field[Any]) -> Any:
+def default_of(of: Field[Any]) -> Any:
+    """The default of a field of a config; ``MISSING`` where it has none."""
     return of.default if of.default_factory is MISSING else of.default_factory()
 
 
@@ -151,7 +157,7 @@ def _config(kind: Any, plain: Any, name: str) -> Any:
     made = {key: _made(hints[key], own, key) for key, own in plain.items()}
     for key, own in made.items():
         _in_range(known[key].metadata, own, key)
-    missing = [n for n, each in known.items() if _default(each) is MISSING and n not in made]
+    missing = [n for n, each in known.items() if default_of(each) is MISSING and n not in made]
     if missing:
         raise ValueError(f"a {kind.__name__} needs {_listed(missing)}")
     config = kind(**made)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -41,6 +42,8 @@ from diffviz.scenes.point_run import MAX_FRAMES, Stops
 from diffviz.scenes.sharing import work_alone
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
+Backdrop: TypeAlias = tuple[Floats | None, Floats | None]
+"""A density and arrows, behind a panel."""
 
 SETS: tuple[str, ...] = (
     "pinwheel",
@@ -112,11 +115,13 @@ class GuidedRun:
         setting: the rest.
         scale: the guidance scale w of the third.
         arrows: whether the fields are drawn.
+        bare: whether all that stands behind the points is left out: a hand does not wait.
     """
 
     setting: Setting = field(default_factory=Setting)
     scale: float = within(3.0, 0, MAX_GUIDANCE)
     arrows: bool = True
+    bare: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -331,28 +336,40 @@ def _width(x: Tensor, classes: Tensor) -> float:
 @torch.inference_mode()
 def shown(setting: Setting, scale: float, arrows: bool = True, _watch: Watch = ignore) -> Shown:
     """Run unconditionally, conditionally and guided, and pack the three for the player."""
-    scales = {"Unconditional": 0.0, "Conditional": 1.0, "Guided": scale}
-    runs = {
-        name: _HELPERS.submit(run, _plain(setting, w), w, _watch if name == "Guided" else ignore)
-        for name, w in scales.items()
-    }
-    backdrops = {w: _HELPERS.submit(_backdrop, setting, w, arrows) for w in scales.values()}
-    schedule, times = setting.schedule.build(), setting.stops.times()
-    panels = []
-    for name, w in scales.items():
-        density, field_ = backdrops[w].result()
-        panels.append(_panel(setting, name, w, runs[name].result(), density, field_))
-    words = f"{setting.data.title}: unconditional, conditional and guided"
-    buffer = encode(scene.clock(schedule, times, forward=False), panels, title=words)
-    guided = runs["Guided"].result()
+    backdrops = {w: _HELPERS.submit(_backdrop, setting, w, arrows) for w in (0.0, 1.0, scale)}
+    buffer, guided = _packed(setting, scale, lambda w: backdrops[w].result(), _watch)
+    times = setting.stops.times()
     should = torch.from_numpy(target(setting.data, setting.label, scale, _SHOWN))
     came = _seen(torch.from_numpy(guided.x_t[-1]).double())
     return Shown(buffer, len(times), guided, _blurred(should).numpy(), came.numpy())
 
 
-def _backdrop(
-    setting: Setting, scale: float, arrows: bool
-) -> tuple[NDArray[np.float32], Floats | None]:
+@torch.inference_mode()
+def played(asked: GuidedRun, watch: Watch = ignore) -> bytes:
+    """The three runs of a setting for the player, with what stands behind them or without."""
+    if not asked.bare:
+        return shown(asked.setting, asked.scale, asked.arrows, watch).buffer
+    return _packed(asked.setting, asked.scale, lambda _: (None, None), watch)[0]
+
+
+def _packed(
+    setting: Setting, scale: float, backdrop: Callable[[float], Backdrop], watch: Watch
+) -> tuple[bytes, Run]:
+    """The player's buffer of the three runs, and the guided one."""
+    scales = {"Unconditional": 0.0, "Conditional": 1.0, "Guided": scale}
+    runs = {
+        name: _HELPERS.submit(run, _plain(setting, w), w, watch if name == "Guided" else ignore)
+        for name, w in scales.items()
+    }
+    panels = [
+        _panel(setting, name, w, runs[name].result(), *backdrop(w)) for name, w in scales.items()
+    ]
+    clock = scene.clock(setting.schedule.build(), setting.stops.times(), forward=False)
+    words = f"{setting.data.title}: unconditional, conditional and guided"
+    return encode(clock, panels, title=words), runs["Guided"].result()
+
+
+def _backdrop(setting: Setting, scale: float, arrows: bool) -> Backdrop:
     """The density behind a panel, and its arrows where there is one field for all samples."""
     one = scale == 0 or setting.label is not None
     label = 0 if scale == 0 else setting.label
@@ -367,7 +384,7 @@ def _panel(
     name: str,
     scale: float,
     made: Run,
-    density: NDArray[np.float32],
+    density: Floats | None,
     arrows: Floats | None,
 ) -> Points:
     schedule, times = setting.schedule.build(), setting.stops.times()

@@ -8,11 +8,11 @@ version of this code, so whoever works them out, they are the same.
 from __future__ import annotations
 
 import hashlib
+import pathlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from diffviz.core.run import Watch, ignore
 from diffviz.scenes import (
@@ -28,7 +28,7 @@ from diffviz.scenes import (
     why,
 )
 from diffviz.scenes.buffer import MAX_PANELS
-from diffviz.scenes.canonical import config_from, json_of
+from diffviz.scenes.canonical import config_from, default_of, json_of
 from diffviz.scenes.configs import DataConfig
 from diffviz.scenes.models import ModelConfig
 
@@ -41,11 +41,18 @@ class Scene:
         kind: the class.
         buffer: works a config out, told how far it is, and packs it for the player.
         within_reach: the same config with no more samples than can be had in time.
+        in_hand: the same config with no more samples than follow a hand; None where that is none.
     """
 
     kind: type[Any]
     buffer: Callable[[Any, Watch], bytes]
     within_reach: Callable[[Any], Any] = lambda config: config
+    in_hand: Callable[[Any], Any] | None = None
+
+
+_POINTS_IN_HAND = 500
+_PICTURES_IN_HAND = 2
+_PICTURE_STEPS_IN_HAND = 8
 
 
 def _fits(model: ModelConfig | None, data: DataConfig) -> None:
@@ -69,6 +76,11 @@ def _fewer_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
     return replace(run, setting=replace(setting, samples=guidance.affordable(setting)))
 
 
+def _few_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
+    samples = min(run.setting.samples, _POINTS_IN_HAND)
+    return replace(run, setting=replace(run.setting, samples=samples), bare=True)
+
+
 def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
     if not 1 <= len(race.entrants) <= MAX_PANELS or race.data.kind != "2-D":
         raise ValueError(f"1 to {MAX_PANELS} samplers race, in the plane")
@@ -82,6 +94,11 @@ def _fewer_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
     return replace(run, count=picture_run.affordable(run))
 
 
+def _few_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
+    run = replace(run, sampler=run.sampler.at_most(_PICTURE_STEPS_IN_HAND))
+    return replace(run, count=min(run.count, _PICTURES_IN_HAND))
+
+
 def _fewer_dogs(run: collar.CollarRun) -> collar.CollarRun:
     run = replace(run, sampler=run.sampler.at_most(collar.affordable_steps(run)))
     return replace(run, count=collar.affordable(run))
@@ -93,26 +110,31 @@ SCENES: Mapping[str, Scene] = {
         point_run.RunConfig,
         lambda run, watch: point_run.shown(run, watch).buffer,
         _fewer_points,
+        lambda run: replace(run, samples=min(run.samples, _POINTS_IN_HAND), bare=True),
     ),
     "arena": Scene(
         arena.RaceConfig,
         lambda race, watch: arena.race(race, watch).buffer,
         _fewer_racers,
+        lambda race: replace(race, samples=min(race.samples, _POINTS_IN_HAND)),
     ),
     "guidance": Scene(
         guidance.GuidedRun,
-        lambda run, watch: guidance.shown(run.setting, run.scale, run.arrows, watch).buffer,
+        guidance.played,
         _fewer_guided,
+        _few_guided,
     ),
     "images": Scene(
         picture_run.GenerateRun,
         lambda run, watch: picture_run.pictures(run, watch).buffer,
         _fewer_pictures,
+        _few_pictures,
     ),
     "why": Scene(
         picture_run.GenerateRun,
         lambda run, watch: why.compared(run, watch).buffer,
         _fewer_pictures,
+        _few_pictures,
     ),
     "latent": Scene(
         latent.LatentRun,
@@ -127,6 +149,25 @@ SCENES: Mapping[str, Scene] = {
     "refine": Scene(refine.RefineRun, lambda run, watch: refine.shown(run, watch).buffer),
 }
 """The scenes, by the name in a word."""
+
+
+Path: TypeAlias = tuple[str, ...]
+_NO_VALUE = 9_182_736_450  # stands for a number in a word
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of plays that differ in one number: ``before``, the number as JSON, ``after``.
+
+    Attributes:
+        before: what stands before it.
+        after: what stands after it.
+        special: the words of numbers that a word leaves out, by number.
+    """
+
+    before: str
+    after: str
+    special: Mapping[float, str]
 
 
 @dataclass(frozen=True)
@@ -151,9 +192,56 @@ class Play:
         """The same with no more samples than can be had in time."""
         return replace(self, config=SCENES[self.scene].within_reach(self.config))
 
+    @property
+    def in_hand(self) -> Play | None:
+        """The first of its samples, as many as follow a hand; None where that is none."""
+        fewer = SCENES[self.scene].in_hand
+        return None if fewer is None else replace(self, config=fewer(self.config))
+
+    def turned(self, path: Path, value: float) -> Play:
+        """The same with another number.
+
+        Args:
+            path: the names of the fields that lead to the number; of parameters, its own name last.
+            value: the number.
+        """
+        return replace(self, config=_with(self.config, path, value))
+
+    def words(self, path: Path) -> Words:
+        """Its word as it depends on one of its numbers."""
+        before, _, after = self.turned(path, _NO_VALUE).word.partition(str(_NO_VALUE))
+        usual = _usual(self.config, path)
+        return Words(before, after, {value: self.turned(path, value).word for value in usual})
+
     def buffer(self, watch: Watch = ignore) -> bytes:
         """Work it out, told how far it is, and pack it for the player."""
         return SCENES[self.scene].buffer(self.config, watch)
+
+
+def _with(config: Any, path: Path, value: float) -> Any:
+    """A config with another number where a path leads."""
+    name, *rest = path
+    held = getattr(config, name)
+    if not rest:
+        return replace(config, **{name: value})
+    if isinstance(held, tuple):  # (name, value) pairs
+        return replace(config, **{name: tuple((k, value if [k] == rest else v) for k, v in held)})
+    return replace(config, **{name: _with(held, tuple(rest), value)})
+
+
+def _usual(config: Any, path: Path) -> set[float]:
+    """The numbers that a config's word may leave out: the defaults on the way to one of them."""
+    found: set[float] = set()
+    for k, name in enumerate(path):
+        value = default_of(next(of for of in fields(config) if of.name == name))
+        for further in path[k + 1 :]:
+            value = getattr(value, further, None)
+        if isinstance(value, int | float):
+            found.add(value)
+        config = getattr(config, name)
+        if isinstance(config, tuple):
+            break
+    return found
 
 
 def play_of(word: str) -> Play:
@@ -173,7 +261,7 @@ def play_of(word: str) -> Play:
 def version() -> str:
     """A digest of what makes the bytes: this code and what it reads."""
     digest = hashlib.blake2b(digest_size=6)
-    package = Path(__file__).parents[1]
+    package = pathlib.Path(__file__).parents[1]
     for path in sorted(package.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             text = path.suffix in (".py", ".json", ".toml")

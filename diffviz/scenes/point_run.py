@@ -76,6 +76,7 @@ class RunConfig:
         arrows: which field the arrows show, in two dimensions.
         moved: a starting position chosen by hand.
         model: the network that acts in place of the exact denoiser, None for that one.
+        bare: whether what stands behind points in the plane is left out: a hand does not wait.
     """
 
     data: DataConfig = field(default_factory=lambda: DataConfig(n=500))
@@ -86,6 +87,7 @@ class RunConfig:
     arrows: Arrows = "flow"
     moved: MovedStart | None = None
     model: ModelConfig | None = None
+    bare: bool = False
 
     @property
     def source(self) -> tuple[DataConfig, bool]:
@@ -366,13 +368,7 @@ def neighbours(source: tuple[DataConfig, bool]) -> float:
 
 def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
     schedule = run.schedule.build()
-    carrier = SamplerConfig("ddim") if run.sampler.build().stochastic else run.sampler
-    backdrop = [
-        HELPERS.submit(density, run.source, run.stops),
-        HELPERS.submit(arrows, run.source, run.stops, run.arrows, run.model),
-        HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0), run.model),
-    ]
-    heat, field, mesh = (part.result() for part in backdrop)
+    heat, field, mesh = (None, None, None) if run.bare else _backdrop(run)
     source = _source(*run.source)
     return Points(
         run.data.title,
@@ -391,6 +387,18 @@ def _points_panel(run: RunConfig, trajectory: Trajectory) -> Panel:
         note=scene.scale_note(schedule),
         on=("points", "data", "density"),
     )
+
+
+def _backdrop(run: RunConfig) -> tuple[Floats, Floats, Floats]:
+    """What stands behind points in the plane: density, arrows and the warped grid."""
+    carrier = SamplerConfig("ddim") if run.sampler.build().stochastic else run.sampler
+    parts = [
+        HELPERS.submit(density, run.source, run.stops),
+        HELPERS.submit(arrows, run.source, run.stops, run.arrows, run.model),
+        HELPERS.submit(warped_grid, run.source, run.stops, replace(carrier, seed=0), run.model),
+    ]
+    heat, field, mesh = (part.result() for part in parts)
+    return heat, field, mesh
 
 
 def _lines_panel(run: RunConfig, trajectory: Trajectory) -> Panel:

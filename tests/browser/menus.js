@@ -14,7 +14,7 @@
   each("stNumberInput", (node) => node.querySelector("input").value);
   each("stTextInput", (node) => node.querySelector("input").value);
   each("stSelectbox", (node) => node.querySelector("input").value || node.innerText.split("\n").pop());
-  for (const host of document.querySelectorAll(".stBidiComponentIsolated")) {
+  for (const host of document.querySelectorAll('[class*="st-key-knob_"] *')) {
     const knob = host.shadowRoot?.querySelector(".dvk-range");
     if (knob && host.getClientRects().length) shown[keyOf(host)] = knob.getAttribute("aria-valuetext");
   }

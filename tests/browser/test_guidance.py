@@ -44,7 +44,7 @@ def test_class_scale_and_network_are_chosen_and_kept_in_the_address(
     expect(page).to_have_url(re.compile(r"[?&]w=20\b"))
     expect(main.get_by_text("Guided, w = 20")).to_be_visible()
 
-    typed = page.get_by_role("spinbutton", name=re.compile("Scale w"))
+    typed = page.get_by_label(re.compile("Scale w.*: a number"))
     typed.fill("7.5")  # the usual scale of the field, which is no stop of the slider
     typed.press("Enter")
     expect(page).to_have_url(re.compile(r"[?&]w=7\.5\b"))

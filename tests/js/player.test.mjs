@@ -9,6 +9,7 @@ import { inkOf, packRgb, scaleTable } from "../../diffviz/ui/parts/player/js/pal
 import { blend, topIndices } from "../../diffviz/ui/parts/player/js/points.js";
 import { Samples, StepValues } from "../../diffviz/ui/parts/player/js/rail.js";
 import { describeFrame } from "../../diffviz/ui/parts/player/js/scrubber.js";
+import { addressAt, addressOf, caughtUp } from "../../diffviz/ui/parts/player/js/turns.js";
 import { parseSymbol } from "../../diffviz/ui/parts/player/js/symbols.js";
 import { luminance } from "../../diffviz/ui/parts/shared/color.js";
 
@@ -175,4 +176,23 @@ test("a histogram counts what lies within its limits, the upper end with them", 
   const { counts, total } = new Samples(run, { kind: "points", count: 5 }).histogram(0, 0, [-1, 1], 4);
   assert.deepEqual([...counts], [1, 0, 1, 2]);
   assert.equal(total, 5);
+});
+
+test("a turned knob leads to the address of a run", () => {
+  const of = { before: "/run/a%7B%22n%22%3A", after: "%7D?v=1", special: { 500: "/run/a%7B%7D?v=1" } };
+  assert.equal(addressAt(of, 20), "/run/a%7B%22n%22%3A20%7D?v=1");
+  assert.equal(addressAt(of, 500), "/run/a%7B%7D?v=1");
+  assert.equal(addressAt(of, 1e21), "/run/a%7B%22n%22%3A1e%2B21%7D?v=1");
+  assert.equal(addressOf("/lab/run/a%7B%22n%22%3A20%7D?v=1", 'a{"n":2}'), "/lab/run/a%7B%22n%22%3A2%7D?v=1");
+});
+
+test("what knobs have said is waited for until Python has heard it", () => {
+  const said = { n: { name: "n", value: 3, phase: "done", key: "n", count: 2 } };
+  const turns = (heard, key = "n") => ({ n: { key, heard, few: null, all: null } });
+  assert.equal(caughtUp(said, turns(1)), false);
+  assert.equal(caughtUp(said, turns(2)), true);
+  assert.equal(caughtUp(said, turns(1), "n"), true, "a knob need not wait for itself");
+  assert.equal(caughtUp(said, turns(0, "n#1")), true, "one that was replaced speaks no more");
+  assert.equal(caughtUp(said, {}), true);
+  assert.equal(caughtUp({}, turns(0)), true);
 });

@@ -8,10 +8,12 @@ import sys
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
 import pytest
 
 from diffviz.scenes.arena import Contestant, RaceConfig
-from diffviz.scenes.buffer import read_header
+from diffviz.scenes.buffer import decode, read_header
+from diffviz.scenes.canonical import number_word
 from diffviz.scenes.collar import CollarRun
 from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.forward import ForwardConfig
@@ -168,3 +170,43 @@ def test_too_much_is_brought_within_reach(scene: str, kind: Any) -> None:
     assert 1 <= near.config.count < 64
     assert near.within_reach == near
     assert replace(near, config=replace(near.config, count=64)).within_reach == near
+
+
+TURNS = [
+    (Play("reverse", RunConfig()), ("sampler", "steps"), (50, 20)),
+    (Play("reverse", RunConfig()), ("data", "n"), (500, 2000, 100)),
+    (Play("reverse", RunConfig()), ("sampler", "seed"), (0, 5)),
+    (
+        Play("reverse", RunConfig(sampler=SamplerConfig(params=(("eta", 0.5),)))),
+        ("sampler", "params", "eta"),
+        (0.0, 0.25, 1),
+    ),
+    (Play("guidance", GuidedRun()), ("scale",), (3.0, 4.5, 7)),
+    (Play("guidance", GuidedRun()), ("setting", "sampler", "steps"), (40, 50, 3)),
+    (Play("images", GenerateRun("mnist", guidance=2.5)), ("guidance",), (1.0, 1.5, 0)),
+]
+
+
+@pytest.mark.parametrize(("play", "path", "values"), TURNS, ids=lambda each: str(each)[:30])
+def test_words_that_differ_in_a_number_are_put_together_from_parts(
+    play: Play, path: tuple[str, ...], values: tuple[float, ...]
+) -> None:
+    words = play.words(path)
+    for value in values:
+        put = words.special.get(value, words.before + number_word(value) + words.after)
+        turned = play.turned(path, value)
+        assert put == turned.word
+        assert play_of(put) == turned
+        found: Any = turned.config
+        for name in path:
+            found = dict(found)[name] if isinstance(found, tuple) else getattr(found, name)
+        assert found == value
+
+
+def test_what_follows_a_hand_begins_the_whole() -> None:
+    play = Play("reverse", RunConfig(samples=900, sampler=SamplerConfig(steps=4)))
+    whole, few = (decode(each.buffer()) for each in (play, play.in_hand))
+    assert few[0]["panels"][0]["count"] == 500
+    assert "density" not in few[0]["panels"][0]["arrays"]
+    np.testing.assert_allclose(few[1]["p0.x_t"], whole[1]["p0.x_t"][:, :500], atol=2e-3)
+    assert Play("reverse", RunConfig(samples=20)).in_hand.config.samples == 20

@@ -28,7 +28,8 @@ from starlette.routing import Route
 
 from diffviz.core.trajectory import Diverged
 from diffviz.scenes.buffer import read_header
-from diffviz.scenes.plays import Play, play_of, version
+from diffviz.scenes.canonical import number_word
+from diffviz.scenes.plays import Path, Play, play_of, version
 from diffviz.ui.shell import own, scripts
 from diffviz.ui.shell.scripts import BASE
 from diffviz.ui.shell.waiting import Progress, begin
@@ -89,15 +90,33 @@ def address(place: str, buffer: bytes, play: Play | None = None) -> str:
         play: what this is the buffer of; None, or one whose word is too long or does not hold all
             of it (an upload), for what belongs to this reader alone.
     """
-    if play is not None and len(word := quote(play.word)) <= _LONGEST and _says_all(play):
+    if play is not None and len(word := quote(play.word)) <= _LONGEST and says_all(play):
         return f"{BASE}/run/{word}?v={version()}"
     digest = read_header(buffer)["id"]
     own.hold(place, digest, buffer)
     return f"{BASE}/run/own/{digest}"
 
 
+def addresses(play: Play, path: Path) -> dict[str, object]:
+    """Return the addresses of all plays that differ from one in a number.
+
+    Returns:
+        What stands ``before`` the number (as JSON) and ``after`` it; and by number the addresses
+        of those that are ``special``.
+    """
+    words, version_of = play.words(path), f"?v={version()}"
+    return {
+        "before": f"{BASE}/run/{quote(words.before)}",
+        "after": f"{quote(words.after)}{version_of}",
+        "special": {
+            number_word(value): f"{BASE}/run/{quote(word)}{version_of}"
+            for value, word in words.special.items()
+        },
+    }
+
+
 @lru_cache(maxsize=256)
-def _says_all(play: Play) -> bool:
+def says_all(play: Play) -> bool:
     """Whether the word of a play is answered with just this play."""
     try:
         asked, near = _asked(play.word)

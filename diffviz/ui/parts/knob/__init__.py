@@ -15,6 +15,14 @@ import streamlit as st
 from diffviz.ui.shell import links
 from diffviz.ui.shell.scripts import component
 
+_HEARD = "_knobs"
+
+
+def heard_of(name: str) -> tuple[str, int] | None:
+    """Return the key of a knob that is on the page and how many of its reports were heard."""
+    found: tuple[str, int] | None = st.session_state.get(_HEARD, {}).get(name)
+    return found
+
 
 def knob(
     label: str,
@@ -44,6 +52,8 @@ def knob(
     kind, key = type(view.shown), view.wiring["key"]
     stops = sorted({kind(value) for value in (*values, usual, view.shown)})
     report = st.session_state.get(key)
+    count = report["value"]["count"] if report and report.get("value") else 0
+    st.session_state.setdefault(_HEARD, {})[name] = key, count
 
     def heard() -> None:
         view.take(kind(st.session_state[key]["value"]["value"]))
@@ -53,6 +63,7 @@ def knob(
             key=key,
             data={
                 "name": name,
+                "key": key,
                 "label": label,
                 "help": help or "",
                 "value": view.shown,
@@ -61,7 +72,7 @@ def knob(
                 "words": [_written(value, stops, form) for value in stops],
                 "ends": None if ends is None else [kind(end) for end in ends],
                 "whole": kind is int,
-                "heard": report["value"]["count"] if report and report.get("value") else 0,
+                "heard": count,
             },
             on_value_change=heard,
         )

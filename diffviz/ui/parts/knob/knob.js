@@ -11,7 +11,7 @@ const THUMB = 16; // pixels
 const MOST_TICKS = 30; // more would be a bar
 
 /**
- * @typedef {{name: string, label: string, help: string, value: number, usual: number,
+ * @typedef {{name: string, key: string, label: string, help: string, value: number, usual: number,
  *   stops: number[], words: string[], ends: number[] | null, whole: boolean, heard: number}} Sent
  *   what Python sends; words are how the stops are written, ends the limits of what can be typed,
  *   heard the number of the last report that it answers
@@ -46,19 +46,18 @@ class Knob {
   constructor(parent) {
     this.count = 0;
     this.held = false;
+    this.typing = false;
     this.timer = 0;
     this.resting = 0;
     this.label = el("label", { class: "dvk-label", for: "range" });
     this.range = el("input", { id: "range", class: "dvk-range", type: "range", min: "0", step: "1",
       oninput: () => this.moved(),
-      onchange: () => { if (this.held) this.done(); },
-      onpointerdown: () => { this.held = true; },
-      onpointerup: () => this.release(),
-      onpointercancel: () => this.release(),
+      onpointerdown: () => { this.held = true; this.before = this.value; },
       onblur: () => { if (this.timer) this.done(); },
       ondblclick: () => this.set(this.sent.usual) });
     this.ticks = el("div", { class: "dvk-ticks", "aria-hidden": "true" });
     this.typed = el("input", { class: "dvk-typed", type: "text", autocomplete: "off",
+      oninput: () => { this.typing = true; },
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.typedKey(event),
       onblur: () => this.take() });
     this.now = el("output", { class: "dvk-now" });
@@ -71,6 +70,10 @@ class Knob {
         el("div", { class: "dvk-track" }, this.ticks, this.range), this.typed),
       this.note);
     parent.append(this.root);
+    this.abort = new AbortController();
+    const options = { signal: this.abort.signal };
+    document.addEventListener("pointerup", () => this.release(), options); // wherever the hand is
+    document.addEventListener("pointercancel", () => this.giveUp(), options); // the page scrolls
   }
 
   /** @param {Sent} sent @param {(name: string, value: any) => void} state */
@@ -110,7 +113,8 @@ class Knob {
     const word = stops.includes(this.value) ? words[stops.indexOf(this.value)] : String(this.value);
     setAll(this.range, { "aria-valuetext": word });
     setText(this.now, word);
-    if (ends) this.typed.value = String(this.value);
+    if (!ends || this.typing) return;
+    this.typed.value = String(this.value);
     this.note.hidden = true;
     this.typed.removeAttribute("aria-invalid");
   }
@@ -130,12 +134,23 @@ class Knob {
     this.timer = setTimeout(() => this.done(), KEYS_MS);
   }
 
-  // A hand lets go; where nothing has changed meanwhile, nobody need be told.
+  // A hand lets go; where nothing has changed meanwhile, Python need not be told.
   release() {
     if (!this.held) return;
     this.held = false;
+    if (this.value !== this.before) {
+      this.done();
+      return;
+    }
     clearTimeout(this.resting);
-    if (this.value !== this.sent.value && this.value !== this.told) this.doneLater();
+    this.say("rest");
+  }
+
+  // The finger was there to scroll: everything is as it was.
+  giveUp() {
+    if (!this.held) return;
+    this.show(this.before);
+    this.release();
   }
 
   /** @param {number} value */
@@ -148,15 +163,15 @@ class Knob {
     clearTimeout(this.timer);
     clearTimeout(this.resting);
     this.timer = 0;
-    this.told = this.value;
-    this.say("done");
     this.count += 1;
+    this.say("done");
     this.tell("value", { value: this.value, count: this.count });
   }
 
   /** @param {"move" | "rest" | "done"} phase */
   say(phase) {
-    const detail = { name: this.sent.name, value: this.value, phase };
+    const { name, key } = this.sent;
+    const detail = { name, key, value: this.value, phase, count: this.count };
     document.dispatchEvent(new CustomEvent("diffviz-knob", { detail }));
   }
 
@@ -166,6 +181,7 @@ class Knob {
     if (event.key === "Enter") {
       this.take();
     } else if (event.key === "Escape") {
+      this.typing = false;
       this.written();
     } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       event.preventDefault();
@@ -183,7 +199,7 @@ class Knob {
 
   // Take what was typed; what cannot be had is said, and stays to be mended.
   take() {
-    if (!this.sent.ends || this.typed.value === String(this.value)) {
+    if (!this.typing) {
       if (this.timer) this.done();
       return;
     }
@@ -192,16 +208,17 @@ class Knob {
       setText(this.note, read.why);
       this.note.hidden = false;
       this.typed.setAttribute("aria-invalid", "true");
-    } else if (read.value === this.value) {
-      this.written();
-    } else {
-      this.set(read.value);
+      return;
     }
+    this.typing = false;
+    if (read.value === this.value && !this.timer) this.written();
+    else this.set(read.value);
   }
 
   dispose() {
     clearTimeout(this.timer);
     clearTimeout(this.resting);
+    this.abort.abort();
     this.root.remove();
   }
 }

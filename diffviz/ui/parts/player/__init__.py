@@ -21,11 +21,15 @@ from typing import Any, TypedDict
 import streamlit as st
 
 from diffviz.scenes.buffer import read_header
-from diffviz.scenes.plays import Play
-from diffviz.ui.shell.route import address
+from diffviz.scenes.plays import Path, Play
+from diffviz.ui.parts.knob import heard_of
+from diffviz.ui.shell.route import address, addresses, says_all
 from diffviz.ui.shell.scripts import component
 
 __all__ = ["Moved", "Result", "player"]
+
+
+NO_KNOBS: Mapping[str, Path] = {}
 
 
 class Wish(TypedDict):
@@ -80,6 +84,7 @@ def player(
     *,
     key: str,
     play: Play | None = None,
+    knobs: Mapping[str, Path] = NO_KNOBS,
     step: int | None = None,
     follow: int | None = None,
     layers: str = "",
@@ -104,6 +109,8 @@ def player(
         key: one name per player on a page.
         play: what the buffer is of, so that readers of the same share it; None for what belongs to
             this reader alone.
+        knobs: those that the picture follows while they are turned, by their names: where the
+            number is in the play's config.
         step: the frame to show; None leaves it to the player.  A given step starts paused.
         follow: the item to follow; None leaves it to the player.
         layers: those that shall not be as usual, such as "trails,-data": on, or with a minus off.
@@ -127,6 +134,7 @@ def player(
             name: {"value": wish["value"], "revision": wish["revision"]}
             for name, wish in wishes.items()
         },
+        "turns": _turns(play, knobs),
         "autoplay": autoplay and wishes["step"]["value"] is None,
         "loop": loop,
         "link": link,
@@ -142,6 +150,23 @@ def player(
         on_moved_change=_ignore,
     )
     return _result(value, wishes, int(header["clock"]["frames"]))
+
+
+def _turns(play: Play | None, knobs: Mapping[str, Path]) -> dict[str, object]:
+    """What the browser has to know of the knobs that are on the page: what runs they lead to."""
+    if play is None or not says_all(play):
+        return {}
+    few, heard = play.in_hand, {name: heard_of(name) for name in knobs}
+    return {
+        name: {
+            "key": found[0],
+            "heard": found[1],
+            "few": None if few is None else addresses(few, knobs[name]),
+            "all": addresses(play, knobs[name]),
+        }
+        for name, found in heard.items()
+        if found is not None
+    }
 
 
 def _result(value: Mapping[str, Any], wishes: Mapping[str, Wish], frames: int) -> Result:

@@ -12,6 +12,7 @@ import { applyPalette, readPalette } from "./palette.js";
 import { PointsView } from "./points.js";
 import { RailView, StepLine } from "./rail.js";
 import { Scrubber, describeFrame } from "./scrubber.js";
+import { addressAt, addressOf, caughtUp } from "./turns.js";
 import { View } from "./view.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
@@ -55,10 +56,13 @@ const FILM_KINDS = ["images", "mix"];
 // The player that keys go to while nothing on the page has the focus.
 let activePlayer = null;
 
-// What the app said instead of a run; something in between may have answered in its place.
-async function refusal(answer) {
-  const said = await answer.json().catch(() => ({}));
-  return said.error || `The app answered with ${answer.status}.`;
+// What stands above a panel: its title and what acts in it.
+function headOf(panel) {
+  return [
+    ...(panel.title ? [el("h2", { class: "dvz-title" }, panel.title)] : []),
+    ...(panel.badges || [panel.badge]).filter(Boolean).map((badge) =>
+      el("span", { class: `dvz-badge dvz-badge-${badge}` }, badge)),
+  ];
 }
 
 class Player {
@@ -77,6 +81,8 @@ class Player {
     this.run = null;
     this.reportedStep = null;
     this.revisions = {};
+    this.said = {}; // what knobs have told Python, by their names
+    this.moving = false; // whether one of them is being turned
     this.raf = 0;
     this.dirty = false;
     this.stats = { draws: 0, drawMs: 0, intervals: [], firstDraw: null };
@@ -142,6 +148,8 @@ class Player {
       get layers() { return { ...player.layers }; },
       get draws() { return player.stats.draws; },
       get drawMs() { return player.stats.drawMs; },
+      get items() { return player.itemCount(); },
+      get id() { return player.run ? player.run.header.id : null; },
       get firstDraw() { return player.stats.firstDraw; },
       get intervals() { return player.stats.intervals.slice(); },
       get fps() {
@@ -164,6 +172,7 @@ class Player {
     const options = { signal: this.abort.signal };
     document.addEventListener("keydown", (event) => this.onKey(event), options);
     document.addEventListener("keyup", () => this.onKeyUp(), options);
+    document.addEventListener("diffviz-knob", (event) => this.turned(/** @type {CustomEvent} */ (event).detail), options);
     document.addEventListener("visibilitychange", () => this.schedule(), options);
     this.root.addEventListener("pointerdown", () => { activePlayer = this; }, options);
     this.root.addEventListener("focusin", () => { activePlayer = this; }, options);
@@ -181,32 +190,64 @@ class Player {
     this.report = { state, trigger };
     this.options = data;
     if (data.buffer) this.show(data.buffer);
+    else if (this.run && (this.moving || !caughtUp(this.said, data.turns || {}))) return; // the hand is ahead
     else if (this.run && data.url === this.shownUrl) this.show(null);
     else this.fetch(data.url);
   }
 
+  // A knob was turned: while it moves, few samples follow it, the newest value first; once it rests,
+  // all of them.  Another knob than the last has to wait until Python has heard of that one.
+  turned(said) {
+    const turns = (this.options || {}).turns || {};
+    const turn = turns[said.name];
+    if (!turn || !this.run) return;
+    const ready = caughtUp(this.said, turns, said.name);
+    if (said.phase === "done") this.said[said.name] = said;
+    if (!ready || (said.phase === "move" && !turn.few)) return;
+    this.moving = said.phase === "move";
+    const url = addressAt(this.moving ? turn.few : turn.all, said.value);
+    const waits = said.phase !== "done" && this.asking && this.asking.by === "move";
+    if (waits) this.next = { url, by: said.phase };
+    else this.fetch(url, said.phase);
+  }
+
   // Fetch a run, giving up the one that is still on its way.
-  async fetch(url) {
+  async fetch(url, by = "page") {
+    this.next = null;
     if (this.asking && this.asking.url === url) return;
     this.stopAsking();
-    const asking = Object.assign(new AbortController(), { url });
+    if (url === this.shownUrl) return;
+    const asking = Object.assign(new AbortController(), { url, by });
     this.asking = asking;
-    const late = setTimeout(() => { this.root.dataset.waiting = "true"; }, PATIENCE_MS);
-    asking.signal.addEventListener("abort", () => clearTimeout(late));
-    this.root.setAttribute("aria-busy", "true");
+    if (by !== "move") this.wait(asking.signal);
     try {
       const answer = await fetch(url, { signal: asking.signal });
-      if (!answer.ok) throw new Error(await refusal(answer));
+      if (!answer.ok) {
+        const said = await answer.json().catch(() => ({})); // something in between may have answered
+        if (said.instead && by !== "page") {
+          this.fetch(addressOf(url, said.instead), by);
+          return;
+        }
+        throw new Error(said.error || `The app answered with ${answer.status}.`);
+      }
       const bytes = new Uint8Array(await answer.arrayBuffer());
       if (asking.signal.aborted) return;
       this.stopAsking();
       this.shownUrl = url;
-      this.show(bytes);
+      this.show(bytes, by);
+      if (this.next) this.fetch(this.next.url, this.next.by);
     } catch (error) {
       if (asking.signal.aborted) return;
       this.stopAsking();
       this.complain(error instanceof TypeError ? UNREACHABLE : String(error).replace(/^Error: /, ""), url);
     }
+  }
+
+  // Say that a run is on its way, if it takes long.
+  wait(signal) {
+    const late = setTimeout(() => { this.root.dataset.waiting = "true"; }, PATIENCE_MS);
+    signal.addEventListener("abort", () => clearTimeout(late));
+    this.root.setAttribute("aria-busy", "true");
   }
 
   stopAsking() {
@@ -216,12 +257,20 @@ class Player {
     this.root.removeAttribute("aria-busy");
   }
 
-  // Show a run, or the one that is there, as the page wishes it.
-  show(bytes) {
+  // Show a run, or the one that is there, as the page wishes it.  One that a knob has asked for is at
+  // the same share of its way as the one before.
+  show(bytes, by = "page") {
     this.stopAsking();
     try {
       const fresh = !this.run;
-      if (bytes) this.load(new Run(bytes));
+      if (bytes) {
+        const run = new Run(bytes);
+        if (by !== "page" && this.last) {
+          const place = (this.position / this.last) * (run.frames - 1);
+          this.position = this.playing ? place : Math.round(place);
+        }
+        this.load(run, by);
+      }
       this.apply(this.options, fresh);
       this.message.hidden = true;
       this.body.hidden = false;
@@ -253,13 +302,22 @@ class Player {
     this.message.replaceChildren(el("strong", {}, what), ...more);
   }
 
-  load(run) {
-    this.disposeViews();
+  // Lay a run out; where a knob has asked for it, in the places of the one before.  One that is in
+  // hand lacks layers, whose buttons stay.
+  load(run, by) {
+    const kept = by !== "page" && this.views.length === run.panels.length
+      && run.panels.every((panel, k) => panel.kind === this.views[k].panel.kind && this.views[k].view.take);
+    this.disposeParts();
+    if (!kept) this.disposeViews();
     this.run = run;
     this.axis = new TimeAxis(run.clock);
     this.position = Math.min(this.position, run.frames - 1);
-    this.views = run.panels.map((panel) => this.makePanel(panel));
-    this.panels.replaceChildren(...this.views.map((v) => v.section));
+    if (kept) {
+      for (const [k, entry] of this.views.entries()) this.renew(entry, run.panels[k]);
+    } else {
+      this.views = run.panels.map((panel) => this.makePanel(panel));
+      this.panels.replaceChildren(...this.views.map((v) => v.section));
+    }
     const filmPanel = run.panels.find((p) => FILM_KINDS.includes(p.kind) && p.film !== false);
     const film = filmPanel ? { View: FilmStrip, panel: filmPanel } : null;
     this.scrubber = new Scrubber(this.slider, run, this.axis, film, (f, phase) => this.seek(f, phase));
@@ -273,7 +331,7 @@ class Player {
     this.root.setAttribute("aria-label", run.header.title || "Animation");
     setText(this.startWord, run.clock.start);
     setText(this.endWord, run.clock.end);
-    this.buildToolbar();
+    if (by !== "move") this.buildToolbar();
     this.observer.disconnect();
     for (const node of [this.root, this.slider, this.stepHost, this.railHost, ...this.views.map((v) => v.host)]) {
       this.observer.observe(node);
@@ -284,10 +342,7 @@ class Player {
     const View = VIEWS[panel.kind];
     if (!View) throw new Error(`This player cannot show a panel of the kind ${panel.kind}.`);
     const host = el("div", { class: "dvz-stage" });
-    const head = el("header", { class: "dvz-panel-head" },
-      panel.title ? el("h2", { class: "dvz-title" }, panel.title) : null,
-      ...(panel.badges || [panel.badge]).filter(Boolean).map((badge) =>
-        el("span", { class: `dvz-badge dvz-badge-${badge}` }, badge)));
+    const head = el("header", { class: "dvz-panel-head" }, ...headOf(panel));
     const section = el("section", { class: `dvz-panel dvz-panel-${panel.kind}` }, head, host,
       panel.note ? el("p", { class: "dvz-note" }, panel.note) : null);
     const view = new View(host, panel, this.run);
@@ -296,12 +351,26 @@ class Player {
     return entry;
   }
 
+  // Show a panel of another run where one of the same kind is.
+  renew(entry, panel) {
+    if (panel.title !== entry.panel.title) entry.head.replaceChildren(...headOf(panel));
+    entry.panel = panel;
+    entry.view.take(panel, this.run);
+  }
+
   disposeViews() {
-    for (const entry of this.views) entry.abort.abort();
-    for (const part of this.parts()) part.dispose();
+    for (const entry of this.views) {
+      entry.abort.abort();
+      entry.view.dispose();
+    }
     this.views = [];
-    this.scrubber = this.rail = this.stepLine = null;
     this.hover = null;
+  }
+
+  // What depends on the run as a whole.
+  disposeParts() {
+    for (const part of [this.scrubber, this.rail, this.stepLine]) if (part) part.dispose();
+    this.scrubber = this.rail = this.stepLine = null;
   }
 
   // Python gives a wish of the page another revision when the page asks for another step or item
@@ -321,7 +390,7 @@ class Player {
       this.coordinate = k;
       if (this.rail) this.rail.choose(k);
     });
-    if (this.follow !== null && this.follow >= this.itemCount()) this.follow = null;
+    if (!this.moving && this.follow !== null && this.follow >= this.itemCount()) this.follow = null;
     if (fresh) {
       this.setLoop(Boolean(options.loop));
       if (options.autoplay && !this.motion.matches) this.play();
@@ -787,6 +856,7 @@ class Player {
     this.stopAsking();
     this.abort.abort();
     this.observer.disconnect();
+    this.disposeParts();
     this.disposeViews();
     this.root.remove();
     if (activePlayer === this) activePlayer = null;

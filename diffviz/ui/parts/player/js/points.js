@@ -72,9 +72,32 @@ function makeStamp(shape, radius, alpha, width) {
   return { cells, reach };
 }
 
+// Stamps that were made lately, by what makes them: a hand that turns a knob asks for few of them.
+const STAMPS = new Map();
+const MOST_STAMPS = 32;
+
+function stamp(...how) {
+  const key = how.join();
+  if (!STAMPS.has(key)) {
+    if (STAMPS.size === MOST_STAMPS) STAMPS.clear();
+    STAMPS.set(key, makeStamp(...how));
+  }
+  return STAMPS.get(key);
+}
+
 export class PointsView extends PlaneView {
   constructor(host, panel, run) {
     super(host, panel, run, ["heat", "still", "vector", "front", "words"]);
+    this.caption = el("div", { class: "dvz-caption", hidden: true });
+    this.status = el("div", { class: "dvz-status" });
+    this.take(panel, run);
+    host.append(...Object.values(this.canvases), this.caption, this.status);
+  }
+
+  // Show another run in the same place, where it has the same limits.
+  take(panel, run) {
+    this.panel = panel;
+    this.run = run;
     this.x_t = run.role(panel, "x_t");
     this.x_0 = run.role(panel, "x_0");
     this.labels = run.role(panel, "labels");
@@ -85,12 +108,11 @@ export class PointsView extends PlaneView {
     this.scale = run.role(panel, "scale");
     this.count = panel.count;
     this.positions = new Float32Array(2 * this.count);
-    this.drag = null;
-    this.caption = el("div", { class: "dvz-caption", hidden: true });
-    this.status = el("div", { class: "dvz-status", hidden: !panel.status });
+    this.drag = this.stillKey = this.densityNow = this.posteriorKey = null;
+    this.status.hidden = !panel.status;
     this.describe(this.canvases.front, `${panel.title || "Points"}: ${this.count} points in the plane, `
       + `moving from ${run.clock.start} to ${run.clock.end}`);
-    host.append(...Object.values(this.canvases), this.caption, this.status);
+    if (this.width) this.makeStamps();
   }
 
   layers() {
@@ -116,13 +138,18 @@ export class PointsView extends PlaneView {
     const { front } = this.canvases;
     this.image = pencil(front).createImageData(front.width, front.height);
     this.pixels = new Uint32Array(this.image.data.buffer);
+    this.makeStamps();
+  }
+
+  makeStamps() {
+    const { front } = this.canvases;
     const style = pointStyle(this.count);
-    style.radius *= clamp(Math.min(width, height) / 340, 0.6, 1);
+    style.radius *= clamp(Math.min(this.width, this.height) / 340, 0.6, 1);
     this.stamps = {
-      disc: makeStamp("disc", style.radius * this.ratio, style.alpha, front.width),
-      quiet: makeStamp("disc", style.radius * this.ratio, style.alpha * 0.4, front.width),
-      rim: makeStamp("disc", (style.radius + 0.9) * this.ratio, 0.5, front.width),
-      diamond: makeStamp("diamond", (style.radius + 0.6) * this.ratio, style.alpha, front.width),
+      disc: stamp("disc", style.radius * this.ratio, style.alpha, front.width),
+      quiet: stamp("disc", style.radius * this.ratio, style.alpha * 0.4, front.width),
+      rim: stamp("disc", (style.radius + 0.9) * this.ratio, 0.5, front.width),
+      diamond: stamp("diamond", (style.radius + 0.6) * this.ratio, style.alpha, front.width),
     };
   }
 

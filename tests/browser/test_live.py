@@ -1,0 +1,124 @@
+"""Pictures follow the hand that turns a knob, and what it ends on is what its link shows."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from diffviz.scenes.buffer import read_header
+from diffviz.scenes.plays import play_of
+from tests.browser.journeys import becomes, fine, player, until
+
+KNOBS = [
+    ("reverse", "Steps", "steps", "step=50"),
+    ("guidance", "Scale w", "w", "step=40"),
+]
+
+
+def query(page: Any) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.evaluate("location.href")).query)
+
+
+def hold(page: Any, name: str) -> tuple[Any, dict[str, float]]:
+    """Take hold of a knob by the mouse, where its thumb is."""
+    slider = page.get_by_role("slider", name=name).first
+    box = slider.bounding_box()
+    share = slider.evaluate("(e) => e.value / e.max")
+    box |= {"y": box["y"] + box["height"] / 2, "x": box["x"] + 8, "width": box["width"] - 16}
+    page.mouse.move(box["x"] + share * box["width"], box["y"])
+    page.mouse.down()
+    return slider, box
+
+
+@pytest.mark.parametrize(("name", "label", "key", "at"), KNOBS, ids=[knob[0] for knob in KNOBS])
+def test_the_picture_follows_a_drag_and_rests_on_what_its_link_shows(
+    name: str,
+    label: str,
+    key: str,
+    at: str,
+    new_page: Any,
+    app_url: str,
+    serve: Any,
+    wait_idle: Any,
+) -> None:
+    page = new_page()
+    page.goto(f"{app_url}/{name}?{at}&follow=7")
+    wait_idle(page)
+    sent, items = page.traffic.sent, player(page, "items")
+    slider, box = hold(page, label)
+    seen = [player(page, "id")]
+    last = int(slider.get_attribute("max"))
+    for k in (5, 4, 3, 4, 6, 7, 6):  # stops, to and fro
+        page.mouse.move(box["x"] + box["width"] * k / last, box["y"])
+        becomes(lambda: player(page, "id") != seen[-1])
+        seen.append(player(page, "id"))
+    assert len(set(seen)) > 5
+    assert player(page, "follow") == 7
+    assert player(page, "frame") == player(page, "frames") - 1, "the end stays the end"
+    assert page.traffic.sent == sent, "nothing is said to Python before the hand lets go"
+    becomes(lambda: player(page, "items"), items)  # at rest, all samples come
+    full = player(page, "id")
+    page.mouse.up()
+    becomes(lambda: key in query(page))
+    wait_idle(page)
+    assert player(page, "id") == full, "the picture was already there"
+    value = slider.evaluate("(e) => e.getRootNode().querySelector('.dvk-typed').value")
+    assert query(page)[key] == [value]
+
+    other, words = new_page(cold=True), []
+    other.on("request", lambda request: words.append(request.url))
+    other.goto(page.url)
+    wait_idle(other)
+    assert player(other, "id") == full
+    (word,) = [unquote(url).split("/run/")[1].split("?")[0] for url in words if "/run/" in url]
+    assert read_header(play_of(word).buffer())["id"] == full
+    fine(page, serve.log("app.py"))
+
+
+def test_two_knobs_one_after_the_other_both_count(
+    page: Any, app_url: str, wait_idle: Any, serve: Any
+) -> None:
+    page.goto(f"{app_url}/guidance?step=40")
+    wait_idle(page)
+    page.get_by_role("slider", name="Scale w").press("ArrowRight")
+    typed = page.get_by_label("Scale w (how hard to push): a number")
+    typed.fill("2.5")
+    typed.press("Enter")
+    until(page, "p.frames === 41")
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("slider", name="Steps").press("ArrowLeft")
+    becomes(lambda: query(page), {"w": ["2.5"], "steps": ["30"], "step": ["30"]})
+    wait_idle(page)
+    assert player(page, "frames") == 31
+    fine(page, serve.log("app.py"))
+
+
+def test_a_finger_turns_a_knob_sideways_and_scrolls_the_page_up_and_down(
+    new_page: Any, app_url: str, wait_idle: Any
+) -> None:
+    page = new_page(width=390, height=844, has_touch=True, is_mobile=True)
+    page.goto(f"{app_url}/guidance")
+    wait_idle(page)
+    slider = page.get_by_role("slider", name="Scale w").first
+    slider.scroll_into_view_if_needed()
+    touch = page.context.new_cdp_session(page)
+
+    def swipe(dx: float, dy: float) -> None:
+        box = slider.bounding_box()
+        x, y = box["x"] + 8 + (box["width"] - 16) * 0.2, box["y"] + box["height"] / 2
+        point = lambda k: [{"x": x + dx * k / 10, "y": y + dy * k / 10}]  # noqa: E731
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": point(0)})
+        for k in range(1, 11):
+            touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": point(k)})
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    swipe(60, 0)
+    becomes(lambda: "w" in query(page))
+    wait_idle(page)
+    link, top = page.url, slider.bounding_box()["y"]
+    swipe(0, -120)
+    becomes(lambda: slider.bounding_box()["y"] < top - 20)
+    wait_idle(page)
+    assert page.url == link
