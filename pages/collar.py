@@ -24,7 +24,7 @@ from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 
-KNOBS = {"guidance": ("guidance",), "steps": ("sampler", "steps")}
+KNOBS = {"guidance": ("guidance",)}
 
 skeleton.begin("collar")
 

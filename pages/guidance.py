@@ -29,7 +29,7 @@ from diffviz.ui.stage.place import placed
 
 skeleton.begin("guidance")
 
-KNOBS = {"w": ("scale",), "steps": ("setting", "sampler", "steps")}
+KNOBS = {"w": ("scale",)}
 
 
 with controls.bar("guidance_data"):

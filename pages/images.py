@@ -18,7 +18,7 @@ from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.preview import Preview
 
-KNOBS = {"guidance": ("guidance",), "steps": ("sampler", "steps"), "count": ("count",)}
+KNOBS = {"guidance": ("guidance",), "count": ("count",)}
 
 badge = skeleton.begin("images")
 

@@ -20,8 +20,6 @@ from diffviz.ui.stage.place import placed
 
 badge = skeleton.begin("reverse")
 
-KNOBS = {"steps": ("sampler", "steps"), "n": ("data", "n")}
-
 _SHOWN = "_reverse_shown"  # the run that is on the page now
 
 with controls.bar("reverse_data"):
@@ -47,7 +45,7 @@ def show(data: DataConfig, acting: Acting) -> None:
             links.complaints("moved")
     made = wait_for(lambda watch: shown(run, watch), f"{run.sampler.steps:,} steps", bar)
     with picture:
-        result = placed(made.buffer, page="reverse", play=Play("reverse", run), knobs=KNOBS)
+        result = placed(made.buffer, page="reverse", play=Play("reverse", run))
     if reverse_controls.take_moved(run, result):
         st.rerun(scope="fragment")
     if run.moved is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from inspect import signature
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -100,6 +100,10 @@ OWN: dict[str, tuple[Text, Kind, str]] = {
 """Data that a reader makes: name to what it is, its kind (a table may be 1-D too) and its icon."""
 
 
+Numbers: TypeAlias = dict[str, tuple[str, ...]]
+"""The names of the fields that lead to each number of a config."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """A decoded upload: pixels (H, W, C), uint8, as bytes, so that it can be part of a key."""
@@ -133,6 +137,11 @@ class DataConfig:
     drawing: str = ""
     picture: Picture | None = None
     table: Sample | None = None
+
+    @property
+    def numbers(self) -> Numbers:
+        """Where its numbers are, by their words in an address."""
+        return {"n": ("n",)}
 
     @property
     def kind(self) -> Kind:
@@ -305,6 +314,11 @@ class ScheduleConfig:
     tokens: int | None = None
 
     @property
+    def numbers(self) -> Numbers:
+        """Where its numbers are, by their words in an address."""
+        return {"T": ("T",)} | {name: ("params", name) for name, _ in self.params}
+
+    @property
     def file(self) -> LoadedConfig | None:
         """What the file of a loaded schedule says; raises ``ConfigError`` where it is none."""
         return _read(self.source, self.tokens) if self.source else None
@@ -429,6 +443,15 @@ class SamplerConfig:
     def title(self) -> str:
         """The name as people read it."""
         return SAMPLERS[self.name].title
+
+    @property
+    def numbers(self) -> Numbers:
+        """Where its numbers are, by their words in an address."""
+        return {"steps": ("steps",)} | {name: ("params", name) for name, _ in self.params}
+
+    def on(self, schedule: ScheduleConfig) -> SamplerConfig:
+        """The same with as many steps as a schedule has."""
+        return replace(self, steps=steps_on(self.steps, self.spacing, schedule.build()))
 
     def at_most(self, steps: int) -> SamplerConfig:
         """The same with no more than so many steps, and at least one."""

@@ -64,12 +64,15 @@ class ForwardConfig:
         schedule: how fast.
         way: one noising at a time, or a single jump.
         seed: of the noise.
+        bare: whether what is measured and what stands behind points in the plane is left out: a
+            hand does not wait.
     """
 
     data: DataConfig
     schedule: ScheduleConfig
     way: Way = "walk"
     seed: int = within(0, 0, MAX_SEED)
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ def _points(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -
         scene.LIMITS,
         labels=data.labelled()[1].numpy() if data.classes > 1 else None,
         data=x_0.numpy(),
-        density=_density(data, config.schedule),
+        density=None if config.bare else _density(data, config.schedule),
         density_label="Density pₜ",
         on=("points", "contours"),
         **_scaling(schedule, t),
@@ -273,18 +276,20 @@ def _jump_formula(schedule: Schedule, t: Tensor, x_0: Tensor) -> StepFormula:
 
 
 def _rail(config: ForwardConfig, schedule: Schedule, t: Tensor, x_0: Tensor) -> Rail:
-    both = both_ways(config.data, config.schedule, config.seed)
     beta = scene.beta_of(schedule, t)
     scaled = scene.drawing_scale(schedule, t) is not None
     by_walk = config.way == "walk"
     return Rail(
         Histogram(std=1.0 if scaled else schedule.prior_std()),
         beta=None if beta is None else beta.numpy(),
-        distance=Curve(
-            both.distance, "Between the two ways", both.floor[-1], "two independent jumps"
-        ),
+        distance=None if config.bare else _between(config),
         step=_walk_formula(schedule, t) if by_walk else _jump_formula(schedule, t, x_0),
     )
+
+
+def _between(config: ForwardConfig) -> Curve:
+    both = both_ways(config.data, config.schedule, config.seed)
+    return Curve(both.distance, "Between the two ways", both.floor[-1], "two independent jumps")
 
 
 @cached(max_entries=64)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import pathlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -29,7 +29,7 @@ from diffviz.scenes import (
 )
 from diffviz.scenes.buffer import MAX_PANELS
 from diffviz.scenes.canonical import config_from, default_of, json_of
-from diffviz.scenes.configs import DataConfig
+from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.models import ModelConfig
 
 
@@ -62,7 +62,14 @@ def _fits(model: ModelConfig | None, data: DataConfig) -> None:
 
 def _fewer_points(run: point_run.RunConfig) -> point_run.RunConfig:
     _fits(run.model, run.data)
+    run = replace(run, sampler=run.sampler.on(run.schedule))
     return replace(run, samples=point_run.affordable(run))
+
+
+def _few_points(run: point_run.RunConfig) -> point_run.RunConfig:
+    samples = min(run.samples, _POINTS_IN_HAND)
+    seen = run.moved is not None and run.moved[0] < samples
+    return replace(run, samples=samples, moved=run.moved if seen else None, bare=True)
 
 
 def _fewer_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
@@ -73,6 +80,7 @@ def _fewer_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
         raise ValueError(f"label is {setting.label}: it must be from 0 to {classes - 1}, or null")
     if setting.model is not None and models.classes(setting.model) != classes:
         raise ValueError(f"this network does not take the classes of {setting.data.title}")
+    setting = replace(setting, sampler=setting.sampler.on(setting.schedule))
     return replace(run, setting=replace(setting, samples=guidance.affordable(setting)))
 
 
@@ -90,8 +98,14 @@ def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
 
 
 def _fewer_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
+    run = replace(run, sampler=run.sampler.on(run.schedule))
     run = replace(run, sampler=run.sampler.at_most(picture_run.affordable_steps(run)))
     return replace(run, count=picture_run.affordable(run))
+
+
+def _fewer_codes(run: latent.LatentRun) -> latent.LatentRun:
+    run = replace(run, sampler=run.sampler.on(run.schedule))
+    return replace(run, count=latent.affordable(run))
 
 
 def _few_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
@@ -100,17 +114,22 @@ def _few_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
 
 
 def _fewer_dogs(run: collar.CollarRun) -> collar.CollarRun:
+    run = replace(run, sampler=run.sampler.on(run.schedule))
     run = replace(run, sampler=run.sampler.at_most(collar.affordable_steps(run)))
     return replace(run, count=collar.affordable(run))
 
 
 SCENES: Mapping[str, Scene] = {
-    "forward": Scene(forward.ForwardConfig, lambda config, _: forward.run(config)),
+    "forward": Scene(
+        forward.ForwardConfig,
+        lambda config, _: forward.run(config),
+        in_hand=lambda config: replace(config, bare=True),
+    ),
     "reverse": Scene(
         point_run.RunConfig,
         lambda run, watch: point_run.shown(run, watch).buffer,
         _fewer_points,
-        lambda run: replace(run, samples=min(run.samples, _POINTS_IN_HAND), bare=True),
+        _few_points,
     ),
     "arena": Scene(
         arena.RaceConfig,
@@ -139,7 +158,7 @@ SCENES: Mapping[str, Scene] = {
     "latent": Scene(
         latent.LatentRun,
         lambda run, watch: latent.flowing(run, watch).buffer,
-        lambda run: replace(run, count=latent.affordable(run)),
+        _fewer_codes,
     ),
     "collar": Scene(
         collar.CollarRun,
@@ -198,6 +217,11 @@ class Play:
         fewer = SCENES[self.scene].in_hand
         return None if fewer is None else replace(self, config=fewer(self.config))
 
+    @property
+    def numbers(self) -> Mapping[str, Path]:
+        """Where the numbers of its data, schedule and sampler are, by their words in an address."""
+        return _numbers(self.config)
+
     def turned(self, path: Path, value: float) -> Play:
         """The same with another number.
 
@@ -216,6 +240,17 @@ class Play:
     def buffer(self, watch: Watch = ignore) -> bytes:
         """Work it out, told how far it is, and pack it for the player."""
         return SCENES[self.scene].buffer(self.config, watch)
+
+
+def _numbers(config: Any, at: Path = ()) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for of in fields(config):
+        part, here = getattr(config, of.name), (*at, of.name)
+        if isinstance(part, DataConfig | ScheduleConfig | SamplerConfig):
+            found |= {name: (*here, *path) for name, path in part.numbers.items()}
+        elif is_dataclass(part):
+            found |= _numbers(part, here)
+    return found
 
 
 def _with(config: Any, path: Path, value: float) -> Any:

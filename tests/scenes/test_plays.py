@@ -210,3 +210,31 @@ def test_what_follows_a_hand_begins_the_whole() -> None:
     assert "density" not in few[0]["panels"][0]["arrays"]
     np.testing.assert_allclose(few[1]["p0.x_t"], whole[1]["p0.x_t"][:, :500], atol=2e-3)
     assert Play("reverse", RunConfig(samples=20)).in_hand.config.samples == 20
+    for item, stays in ((499, True), (500, False)):
+        moved = replace(play.config, moved=(item, 0.5, 0.5))
+        assert (replace(play, config=moved).in_hand.config.moved is not None) is stays
+
+
+def test_where_the_numbers_of_a_play_are() -> None:
+    run = RunConfig(
+        schedule=ScheduleConfig("vp", params=(("beta_min", 0.2), ("beta_max", 9.0))),
+        sampler=SamplerConfig("ddim", 5, params=(("eta", 0.5),)),
+    )
+    assert Play("reverse", run).numbers == {
+        "n": ("data", "n"),
+        "T": ("schedule", "T"),
+        "beta_min": ("schedule", "params", "beta_min"),
+        "beta_max": ("schedule", "params", "beta_max"),
+        "steps": ("sampler", "steps"),
+        "eta": ("sampler", "params", "eta"),
+    }
+    assert Play("guidance", GuidedRun()).numbers["steps"] == ("setting", "sampler", "steps")
+
+
+def test_a_chain_is_walked_in_no_more_steps_than_it_has() -> None:
+    schedule, sampler = ScheduleConfig(T=5), SamplerConfig(steps=9)
+    for play in (
+        Play("reverse", RunConfig(schedule=schedule, sampler=sampler, samples=9)),
+        Play("images", GenerateRun("mnist", schedule, sampler, count=1)),
+    ):
+        assert play.within_reach.config.sampler.steps == 5

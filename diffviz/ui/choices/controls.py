@@ -550,10 +550,21 @@ def choose_seed(key: str = "seed", label: str = "Seed of the noise") -> int:
 
 
 def _knob(knob: Knob, owner: str) -> float:
-    """A number field; whole numbers stay whole."""
+    """A knob for a parameter; whole numbers stay whole."""
     if knob.decimals == 0:
         low, high = int(knob.low), int(knob.high)
         counted = links.whole(knob.name, int(knob.default), low, high, of=owner)
-        return widgets.number(knob.label, counted, step=int(knob.step))
+        return widgets.stops(knob.label, counted, [int(stop) for stop in stops_of(knob)])
     amount = links.number(knob.name, knob.default, knob.low, knob.high, of=owner)
-    return widgets.number(knob.label, amount, step=knob.step, form=f"%.{knob.decimals}f")
+    return widgets.stops(knob.label, amount, stops_of(knob), form="{:g}")
+
+
+def stops_of(knob: Knob) -> list[float]:
+    """Values for a slider: 1, 1.5, 2, 3, 5, 7 of every power of ten, or even ones."""
+    if knob.low > 0 and knob.high / knob.low > 100:
+        tens = [(m, e) for e in range(-6, 4) for m in (1, 1.5, 2, 3, 5, 7)]
+        values = [float(f"{m}e{e}") for m, e in tens]
+        return [value for value in values if knob.low <= value <= knob.high]
+    times = next(m for m in (1, 2, 5, 10, 100) if (knob.high - knob.low) / (m * knob.step) <= 100)
+    count = round((knob.high - knob.low) / (times * knob.step))
+    return [round(knob.low + k * times * knob.step, 6) for k in range(count + 1)]

@@ -19,6 +19,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -49,22 +50,25 @@ _KEPT_BYTES = 64_000_000
 
 
 class _Kept:
-    """The newest answers, as they are sent: bytes and their encoding, by word."""
+    """The newest answers, by word: bytes and their encoding."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[str, Packed] = OrderedDict()
+        self._lock = Lock()
 
     def get(self, word: str) -> Packed | None:
         """The answer to a word, if it is kept."""
-        if word in self._answers:
-            self._answers.move_to_end(word)
-        return self._answers.get(word)
+        with self._lock:
+            if word in self._answers:
+                self._answers.move_to_end(word)
+            return self._answers.get(word)
 
     def put(self, word: str, answer: Packed) -> None:
         """Keep an answer; the ones that were asked for longest ago leave."""
-        self._answers[word] = answer
-        while sum(len(body) for body, _ in self._answers.values()) > _KEPT_BYTES:
-            self._answers.popitem(last=False)
+        with self._lock:
+            self._answers[word] = answer
+            while sum(len(body) for body, _ in self._answers.values()) > _KEPT_BYTES:
+                self._answers.popitem(last=False)
 
 
 @dataclass
@@ -77,8 +81,13 @@ class _Work:
 
 
 _KEPT = _Kept()
+"""As they are sent."""
+
+_MADE = _Kept()
+"""As pages have made them, so that their players need not wait for a turn of their own."""
+
 _UNDER_WAY: dict[str, _Work] = {}
-"""By word.  Like what is kept, it is touched by the server's own thread alone."""
+"""By word; touched by the server's own thread alone."""
 
 
 def address(place: str, buffer: bytes, play: Play | None = None) -> str:
@@ -91,6 +100,7 @@ def address(place: str, buffer: bytes, play: Play | None = None) -> str:
             of it (an upload), for what belongs to this reader alone.
     """
     if play is not None and len(word := quote(play.word)) <= _LONGEST and says_all(play):
+        _MADE.put(play.word, (buffer, "identity"))
         return f"{BASE}/run/{word}?v={version()}"
     digest = read_header(buffer)["id"]
     own.hold(place, digest, buffer)
@@ -141,13 +151,16 @@ async def answer(request: Request) -> Response:
     except ValueError as error:
         return _refusal(400, f"This run cannot be had: {error}")
     if near != play:
-        said = "This run would take too long here. Fewer samples or steps can be had."
+        said = "This run cannot be had here: it has more samples or steps than there is time for."
         return _refusal(400, said, near.word)
     headers = _headers(play, request)
     known = request.headers.get("if-none-match", "")
     if known.strip() == "*" or headers["etag"].removeprefix("W/") in known:
         return Response(status_code=304, headers=headers)
     made = _KEPT.get(play.word)
+    if made is None and (ready := _MADE.get(play.word)) is not None:
+        made = await asyncio.to_thread(_packed, ready[0])
+        _KEPT.put(play.word, made)
     if made is None:
         if play.word not in _UNDER_WAY and len(_UNDER_WAY) >= MAX_WAITING:
             return _refusal(503, "Too many runs are waiting for their turn: try again in a minute.")

@@ -20,7 +20,7 @@ from diffviz.scenes import configs
 from diffviz.scenes.configs import DataConfig, Picture, SamplerConfig, ScheduleConfig
 from diffviz.ui.choices.thumbnails import thumbnail
 from diffviz.ui.shell import scripts, theme
-from tests.ui.keys import address, view
+from tests.ui.keys import address, turn, view
 
 PNG = "data:image/png;base64,"
 
@@ -314,10 +314,10 @@ def test_text_that_draws_nothing_keeps_the_last_view() -> None:
 def test_parameters_that_make_no_schedule_keep_the_last_one() -> None:
     at = open_page(schedule="vp")
     before = result(at)[1]
-    view(at.number_input, "beta_max@vp").set_value(0.05).run()
+    turn(at, "beta_max@vp", 0.05)
     assert result(at)[1] == before
     assert "make no schedule" in warnings(at)
-    view(at.number_input, "beta_max@vp").set_value(10.0).run()
+    turn(at, "beta_max@vp", 10)
     assert dict(result(at)[1].params)["beta_max"] == 10.0
     assert not at.warning
 

@@ -61,7 +61,14 @@ def test_a_value_that_is_set_elsewhere_replaces_the_knob(at: AppTest) -> None:
     turn(at, "steps", 25)
     at.button[0].click().run()
     assert knobs(at)["steps"] | {"help": ""} == {
-        **{"name": "steps", "label": "Steps", "help": "", "value": 10, "usual": 50},
+        **{
+            "name": "steps",
+            "key": "steps#1",
+            "label": "Steps",
+            "help": "",
+            "value": 10,
+            "usual": 50,
+        },
         **{"stops": [10, 25, 50], "words": ["10", "25", "50"], "ends": None},
         **{"whole": True, "heard": 0},
     }

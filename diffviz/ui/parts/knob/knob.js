@@ -215,8 +215,10 @@ class Knob {
     else this.set(read.value);
   }
 
+  // What was chosen is not lost with the menu that it stands in.
   dispose() {
-    clearTimeout(this.timer);
+    if (this.timer) this.done();
+    else if (this.held) this.say("rest");
     clearTimeout(this.resting);
     this.abort.abort();
     this.root.remove();

@@ -109,8 +109,8 @@ def player(
         key: one name per player on a page.
         play: what the buffer is of, so that readers of the same share it; None for what belongs to
             this reader alone.
-        knobs: those that the picture follows while they are turned, by their names: where the
-            number is in the play's config.
+        knobs: those that the picture follows while they are turned, beside those of its data,
+            schedule and sampler, by their names: where the number is in the play's config.
         step: the frame to show; None leaves it to the player.  A given step starts paused.
         follow: the item to follow; None leaves it to the player.
         layers: those that shall not be as usual, such as "trails,-data": on, or with a minus off.
@@ -156,6 +156,7 @@ def _turns(play: Play | None, knobs: Mapping[str, Path]) -> dict[str, object]:
     """What the browser has to know of the knobs that are on the page: what runs they lead to."""
     if play is None or not says_all(play):
         return {}
+    knobs = {**play.numbers, **knobs}
     few, heard = play.in_hand, {name: heard_of(name) for name in knobs}
     return {
         name: {

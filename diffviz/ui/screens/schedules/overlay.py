@@ -229,18 +229,7 @@ def _last_good(asked: ScheduleConfig) -> ScheduleConfig:
 def _knob(name: str, knob: Knob) -> float:
     key = f"{name}_{knob.name}"
     parameter = replace(links.number(key, knob.default, knob.low, knob.high), shared=False)
-    return float(slider(knob.label, parameter, _stops(knob)))
-
-
-def _stops(knob: Knob) -> list[float]:
-    """Values for a slider: 1, 1.5, 2, 3, 5, 7 of every power of ten, or even ones."""
-    if knob.low > 0 and knob.high / knob.low > 100:
-        tens = [(m, e) for e in range(-6, 4) for m in (1, 1.5, 2, 3, 5, 7)]
-        values = [float(f"{m}e{e}") for m, e in tens]
-        return [value for value in values if knob.low <= value <= knob.high]
-    times = next(m for m in (1, 2, 5, 10, 100) if (knob.high - knob.low) / (m * knob.step) <= 100)
-    count = round((knob.high - knob.low) / (times * knob.step))
-    return [round(knob.low + k * times * knob.step, 6) for k in range(count + 1)]
+    return float(slider(knob.label, parameter, controls.stops_of(knob)))
 
 
 def slider(label: str, parameter: links.Parameter[Any], stops: Iterable[float]) -> Any:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from diffviz.core.schedules import SCHEDULES, DiscreteVP
 from diffviz.measures.curves import QUANTITIES
 from diffviz.scenes.configs import SCHEDULE_KNOBS
+from diffviz.ui.choices.controls import stops_of
 from diffviz.ui.screens.schedules import overlay, strip
 from tests.ui.keys import address, knobs, turn, view
 
@@ -236,7 +237,7 @@ def test_the_tokens_of_a_picture_shift_its_schedule() -> None:
 @pytest.mark.parametrize("name", SCHEDULE_KNOBS)
 def test_sliders_offer_sensible_values(name: str) -> None:
     for knob in SCHEDULE_KNOBS[name]:
-        stops = overlay._stops(knob)
+        stops = stops_of(knob)
         assert stops == sorted(set(stops))
         assert 10 <= len(stops) <= 101
         assert knob.low <= stops[0] < stops[-1] <= knob.high

@@ -216,7 +216,10 @@ class Player {
     this.next = null;
     if (this.asking && this.asking.url === url) return;
     this.stopAsking();
-    if (url === this.shownUrl) return;
+    if (url === this.shownUrl) {
+      this.message.hidden = true;
+      return;
+    }
     const asking = Object.assign(new AbortController(), { url, by });
     this.asking = asking;
     if (by !== "move") this.wait(asking.signal);
@@ -235,12 +238,12 @@ class Player {
       this.stopAsking();
       this.shownUrl = url;
       this.show(bytes, by);
-      if (this.next) this.fetch(this.next.url, this.next.by);
     } catch (error) {
       if (asking.signal.aborted) return;
       this.stopAsking();
       this.complain(error instanceof TypeError ? UNREACHABLE : String(error).replace(/^Error: /, ""), url);
     }
+    if (this.next) this.fetch(this.next.url, this.next.by);
   }
 
   // Say that a run is on its way, if it takes long.
@@ -283,7 +286,7 @@ class Player {
 
   fail(error) {
     this.pause(false);
-    this.run = null;
+    this.run = this.shownUrl = null;
     this.body.hidden = true;
     this.say("The animation could not be shown.",
       ` ${error.message} Reload the page; if that does not help, choose other settings.`);
