@@ -4,16 +4,15 @@
     python benchmarks/sliders.py --check    # the same; exits with 1 when a target is missed
 
 It serves the app, opens the Reverse page in headless Chromium without a GPU at 1440 x 900, presses
-a key on a widget, and takes the time from that key to the first frame that is drawn from the new
-run: 2,000 points and 50 steps with the exact denoiser of 500 data points, every layer included
-(density, arrows, warped grid).  No run is asked for twice, so no run comes from a cache: the slider
+a key on a widget, and takes the time from that key to the whole new run, drawn: 2,000 points and 50
+steps with the exact denoiser of 500 data points, every layer included (density, arrows, warped
+grid).  No run is asked for twice, so no run comes from a cache: the slider
 is measured with another sample of the data each time, the seed on one page.
 
 Beside it, in this process: what the parts of a new run cost on the server, and as a baseline the
 same samples and steps, on one thread both, with a denoiser that works on the whole matrix of
-differences.  Chromium is found on the PATH
-or named by DIFFVIZ_CHROMIUM.  What else the machine does counts too: the load is printed.  The last
-line is one JSON object.
+differences.  Chromium is found on the PATH or named by DIFFVIZ_CHROMIUM.  What else the machine
+does counts too: the load is printed.  The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -50,21 +49,19 @@ SETTLE_MS = 1500  # for what a browser still does after a page was loaded
 VIEW = {"width": 1440, "height": 900}
 TARGETS = {"slider_ms_median": 400.0, "seed_ms_median": 400.0, "megabytes": 1.2}
 
-# From the next key that goes down to the first frame drawn from another run.  The player draws a
-# new run in the same task in which it builds that run's panels, so a change of its elements is when
-# to look; a point that lies elsewhere says that the run is another one.
+# From the next key that goes down to the first frame drawn from another run that has all samples:
+# a knob is followed by few of them first.
 STOPWATCH = """(element) => {
   const player = element.__diffviz;
-  const mark = () => [player.frames, ...player.place(0, 3, player.frames - 1)].join();
-  const before = mark();
+  const { id, items } = player;
   window.__spent = new Promise((done) => {
     addEventListener("keydown", (event) => {
-      const draws = player.draws;
-      new MutationObserver((_, observer) => {
-        if (mark() === before || player.draws === draws) return;
-        observer.disconnect();
-        done(performance.now() - event.timeStamp);
-      }).observe(element, { childList: true, subtree: true });
+      const look = () => {
+        const whole = player.id !== id && player.items === items && player.settled;
+        if (whole) done(performance.now() - event.timeStamp);
+        else requestAnimationFrame(look);
+      };
+      look();
     }, { once: true, capture: true });
   });
 }"""

@@ -11,9 +11,10 @@ from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import play_of
 from tests.browser.journeys import becomes, fine, player, until
 
-KNOBS = [
-    ("reverse", "Steps", "steps", "step=50"),
-    ("guidance", "Scale w", "w", "step=40"),
+KNOBS = [  # page, label, word in the address, and the last frame; whether it is in the menu
+    ("reverse", "Steps", "steps", "step=50", False),
+    ("guidance", "Scale w", "w", "step=40", False),
+    ("forward", "beta_end", "beta_end", "t=1", True),
 ]
 
 
@@ -32,12 +33,15 @@ def hold(page: Any, name: str) -> tuple[Any, dict[str, float]]:
     return slider, box
 
 
-@pytest.mark.parametrize(("name", "label", "key", "at"), KNOBS, ids=[knob[0] for knob in KNOBS])
+@pytest.mark.parametrize(
+    ("name", "label", "key", "at", "folded"), KNOBS, ids=[knob[0] for knob in KNOBS]
+)
 def test_the_picture_follows_a_drag_and_rests_on_what_its_link_shows(
     name: str,
     label: str,
     key: str,
     at: str,
+    folded: bool,
     new_page: Any,
     app_url: str,
     serve: Any,
@@ -46,19 +50,24 @@ def test_the_picture_follows_a_drag_and_rests_on_what_its_link_shows(
     page = new_page()
     page.goto(f"{app_url}/{name}?{at}&follow=7")
     wait_idle(page)
+    if folded:
+        page.get_by_role("button", name="More", exact=True).click()
+        page.get_by_role("slider", name=label).first.wait_for()
+        wait_idle(page)
     sent, items = page.traffic.sent, player(page, "items")
     slider, box = hold(page, label)
     seen = [player(page, "id")]
-    last = int(slider.get_attribute("max"))
-    for k in (5, 4, 3, 4, 6, 7, 6):  # stops, to and fro
-        page.mouse.move(box["x"] + box["width"] * k / last, box["y"])
+    last, start = slider.evaluate("(e) => [Number(e.max), Number(e.value)]")
+    for k in (1, 2, 3, 4, 5, 6, 5):  # stops, to and fro
+        page.mouse.move(box["x"] + box["width"] * (start - k) / last, box["y"])
         becomes(lambda: player(page, "id") != seen[-1])
         seen.append(player(page, "id"))
     assert len(set(seen)) > 5
     assert player(page, "follow") == 7
     assert player(page, "frame") == player(page, "frames") - 1, "the end stays the end"
     assert page.traffic.sent == sent, "nothing is said to Python before the hand lets go"
-    becomes(lambda: player(page, "items"), items)  # at rest, all samples come
+    becomes(lambda: player(page, "settled"))  # at rest, all of it comes
+    assert player(page, "items") == items
     full = player(page, "id")
     page.mouse.up()
     becomes(lambda: key in query(page))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -55,6 +56,13 @@ def test_a_value_between_two_stops_is_a_stop_of_its_own(at: AppTest) -> None:
     assert sent["stops"] == [2.5, 2.6, 2.64, 2.7, 4.0]
     assert sent["words"] == ["2.5", "2.6", "2.64", "2.7", "4.0"]
     assert address(at) == {"w": "2.64"}
+
+
+@pytest.mark.parametrize("value", ["abc", None, [1], float("inf"), 1e9, -3])
+def test_what_no_knob_says_changes_nothing_or_is_refused(at: AppTest, value: Any) -> None:
+    turn(at, "steps", value)
+    assert not at.exception
+    assert at.text[0].value == "4.0 50"
 
 
 def test_a_value_that_is_set_elsewhere_replaces_the_knob(at: AppTest) -> None:

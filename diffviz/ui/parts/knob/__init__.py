@@ -7,7 +7,8 @@ that follows it; Python hears of the value once the hand lets go.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import streamlit as st
@@ -52,11 +53,13 @@ def knob(
     kind, key = type(view.shown), view.wiring["key"]
     stops = sorted({kind(value) for value in (*values, usual, view.shown)})
     report = st.session_state.get(key)
-    count = report["value"]["count"] if report and report.get("value") else 0
-    st.session_state.setdefault(_HEARD, {})[name] = key, count
+    count = _number(report, "count") or 0
+    st.session_state.setdefault(_HEARD, {})[name] = key, int(count)
 
     def heard() -> None:
-        view.take(kind(st.session_state[key]["value"]["value"]))
+        value = _number(st.session_state[key], "value")
+        if value is not None:
+            view.take(kind(value))
 
     with st.container(key=f"knob_{key}", width=width):
         component("knob")(
@@ -76,6 +79,13 @@ def knob(
             },
             on_value_change=heard,
         )
+
+
+def _number(report: Any, name: str) -> float | None:
+    """A number in what the browser told, None where there is none."""
+    told = (report or {}).get("value")
+    found = told.get(name) if isinstance(told, Mapping) else None
+    return found if isinstance(found, int | float) and isfinite(found) else None
 
 
 def _written(value: float, stops: Sequence[float], form: str) -> str:

@@ -6,7 +6,7 @@ import { el, mounted, setAll, setText } from "../shared/dom.js";
 import { clamp } from "../shared/numbers.js";
 
 const KEYS_MS = 250; // after the last key
-const REST_MS = 150; // while the hand holds still
+const REST_MS = 120; // while the hand holds still
 const THUMB = 16; // pixels
 const MOST_TICKS = 30; // more would be a bar
 
@@ -124,9 +124,13 @@ class Knob {
     this.value = this.all[Number(this.range.value)];
     this.written();
     this.say("move");
+    this.restLater();
+    if (!this.held) this.doneLater();
+  }
+
+  restLater() {
     clearTimeout(this.resting);
-    if (this.held) this.resting = setTimeout(() => this.say("rest"), REST_MS);
-    else this.doneLater();
+    this.resting = setTimeout(() => this.say("rest"), REST_MS);
   }
 
   doneLater() {
@@ -190,6 +194,7 @@ class Knob {
       if (!ends || to === this.value) return;
       this.show(to);
       this.say("move");
+      this.restLater();
       this.doneLater();
     } else {
       return;

@@ -148,6 +148,7 @@ class Player {
       get layers() { return { ...player.layers }; },
       get draws() { return player.stats.draws; },
       get drawMs() { return player.stats.drawMs; },
+      get settled() { return !player.moving && !player.asking; },
       get items() { return player.itemCount(); },
       get id() { return player.run ? player.run.header.id : null; },
       get firstDraw() { return player.stats.firstDraw; },
