@@ -115,7 +115,7 @@ def _taken(page: Page, within: str | None) -> tuple[list[dict[str, Any]], NDArra
         found = now
     else:
         raise AssertionError("the page did not come to rest")
-    return found, np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=float)
+    return found, np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
 
 
 def _behind(picture: NDArray[Any], box: list[float]) -> NDArray[Any] | None:
@@ -125,7 +125,7 @@ def _behind(picture: NDArray[Any], box: list[float]) -> NDArray[Any] | None:
     if not len(part):
         return None
     order = np.argsort(_luminance(part), kind="stable")
-    middle: NDArray[Any] = part[order[len(part) // 2]]
+    middle: NDArray[Any] = part[order[len(part) // 2]].astype(float)
     return middle
 
 
