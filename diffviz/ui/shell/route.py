@@ -99,9 +99,9 @@ def address(place: str, buffer: bytes, play: Play | None = None) -> str:
         play: what this is the buffer of; None, or one whose word is too long or does not hold all
             of it (an upload), for what belongs to this reader alone.
     """
-    if play is not None and len(word := quote(play.word)) <= _LONGEST and says_all(play):
+    if play is not None and says_all(play):
         _MADE.put(play.word, (buffer, "identity"))
-        return f"{BASE}/run/{word}?v={version()}"
+        return f"{BASE}/run/{quote(play.word)}?v={version()}"
     digest = read_header(buffer)["id"]
     own.hold(place, digest, buffer)
     return f"{BASE}/run/own/{digest}"
@@ -125,14 +125,20 @@ def addresses(play: Play, path: Path) -> dict[str, object]:
     }
 
 
-@lru_cache(maxsize=256)
 def says_all(play: Play) -> bool:
-    """Whether the word of a play is answered with just this play."""
+    """Whether the word of a play fits into an address and is answered with just this play."""
+    word = play.word
+    return len(quote(word)) <= _LONGEST and _answered(word)
+
+
+@lru_cache(maxsize=1024)
+def _answered(word: str) -> bool:
+    """Whether a canonical word is answered as it stands."""
     try:
-        asked, near = _asked(play.word)
-    except ValueError:
+        asked, near = _asked(word)
+    except ValueError:  # it names content by its digest, or asks for too much
         return False
-    return asked == near == play
+    return asked == near
 
 
 async def answer_own(request: Request) -> Response:
