@@ -428,7 +428,8 @@ def _take(
     part: Callable[[T], object] | None,
 ) -> None:
     """Take over what the reader chose in one of Streamlit's widgets."""
-    _taken(st.session_state[key], parameter, widget, turn, key, read, part)
+    if key in st.session_state:  # one that was replaced may be gone
+        _taken(st.session_state[key], parameter, widget, turn, key, read, part)
 
 
 def _taken(

@@ -393,3 +393,22 @@ def test_what_nobody_says_is_said_below_the_title() -> None:
     assert "`told=x`" in beside
     assert "`told=x`" not in below
     assert at.session_state["runs"] == 2, "said after one more run"
+
+
+def test_what_a_widget_that_is_gone_tells_changes_nothing() -> None:
+    """After a page was left in a hurry its widgets' values are gone, and they still call."""
+
+    def page() -> None:
+        import streamlit as st
+
+        from diffviz.ui.shell import links
+
+        links.begin()
+        view = links.view(links.whole("steps", 50, 1, 1000))
+        links._take(*view.wiring["args"])  # no widget was drawn: there is no value of this key
+        st.text(f"steps {view.value}")
+        links.sync()
+
+    at = AppTest.from_function(page, default_timeout=20).run()
+    assert not at.exception
+    assert at.text[0].value == "steps 50"
