@@ -86,6 +86,43 @@ def test_the_picture_follows_a_drag_and_rests_on_what_its_link_shows(
     fine(page, serve.log("app.py"))
 
 
+def test_a_followed_point_that_few_samples_lack_stays_followed(
+    page: Any, app_url: str, wait_idle: Any
+) -> None:
+    page.goto(f"{app_url}/reverse?step=50&follow=797")
+    wait_idle(page)
+    page.route("**/run/**", lambda asked: (page.wait_for_timeout(300), asked.continue_()))
+    _, box = hold(page, "Steps")
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"])
+    becomes(lambda: player(page, "items"), 500)
+    becomes(lambda: player(page, "settled"))
+    page.mouse.up()
+    wait_idle(page)
+    assert (player(page, "items"), player(page, "follow")) == (2000, 797)
+    assert query(page)["follow"] == ["797"]
+
+
+def test_what_was_typed_and_not_taken_gives_way_to_the_slider(
+    page: Any, app_url: str, wait_idle: Any
+) -> None:
+    page.goto(f"{app_url}/reverse?step=50")
+    wait_idle(page)
+    slider, typed = page.get_by_role("slider", name="Steps"), page.get_by_label("Steps: a number")
+    typed.fill("abc")
+    typed.press("Tab")
+    note = page.locator(".dvk-note:visible")
+    assert note.inner_text() == "A whole number from 1 to 1,000"
+    slider.press("ArrowRight")
+    becomes(lambda: query(page).get("steps"), ["75"])
+    assert (typed.input_value(), note.count()) == ("75", 0)
+    typed.fill("80")
+    typed.press("ArrowUp")  # from what is typed
+    becomes(lambda: query(page).get("steps"), ["100"])
+    typed.press("Tab")
+    wait_idle(page)
+    assert (typed.input_value(), query(page)["steps"]) == ("100", ["100"])
+
+
 def test_two_knobs_one_after_the_other_both_count(
     page: Any, app_url: str, wait_idle: Any, serve: Any
 ) -> None:

@@ -57,7 +57,7 @@ def knob(
     st.session_state.setdefault(_HEARD, {})[name] = key, int(count)
 
     def heard() -> None:
-        value = _number(st.session_state[key], "value")
+        value = _number(st.session_state.get(key), "value")
         if value is not None:
             view.take(kind(value))
 

@@ -122,6 +122,7 @@ class Knob {
   // The slider was moved, by a hand that holds it or by a key.
   moved() {
     this.value = this.all[Number(this.range.value)];
+    this.typing = false; // what was typed and not taken gives way
     this.written();
     this.say("move");
     this.restLater();
@@ -159,6 +160,7 @@ class Knob {
 
   /** @param {number} value */
   set(value) {
+    this.typing = false;
     this.show(value);
     this.done();
   }
@@ -189,9 +191,11 @@ class Knob {
       this.written();
     } else if (event.key === "ArrowUp" || event.key === "ArrowDown") {
       event.preventDefault();
-      const { all, at } = among(stops, this.value);
+      const read = ends && typedNumber(this.typed.value, ends, this.sent.whole);
+      const { all, at } = among(stops, read && "value" in read ? read.value : this.value);
       const to = all[clamp(at + (event.key === "ArrowUp" ? 1 : -1), 0, all.length - 1)];
       if (!ends || to === this.value) return;
+      this.typing = false;
       this.show(to);
       this.say("move");
       this.restLater();

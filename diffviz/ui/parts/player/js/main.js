@@ -36,6 +36,7 @@ const PLANES = ["points", "fields"];
 const COPIED_MS = 1600;
 
 const PATIENCE_MS = 400;
+const RETRY_MS = 3000;
 const UNREACHABLE = "The app cannot be reached.";
 
 const COPY_LINK = "Copy a link to this step";
@@ -83,6 +84,7 @@ class Player {
     this.revisions = {};
     this.said = {}; // what knobs have told Python, by their names
     this.moving = false; // whether one of them is being turned
+    this.few = false; // whether what is shown lacks the samples that a hand does not wait for
     this.raf = 0;
     this.dirty = false;
     this.stats = { draws: 0, drawMs: 0, intervals: [], firstDraw: null };
@@ -204,6 +206,7 @@ class Player {
     if (!turn || !this.run) return;
     const ready = caughtUp(this.said, turns, said.name);
     if (said.phase === "done") this.said[said.name] = said;
+    if (!ready && said.phase === "done") this.stopAsking(); // Python's next run is of both
     if (!ready || (said.phase === "move" && !turn.few)) return;
     this.moving = said.phase === "move";
     const url = addressAt(this.moving ? turn.few : turn.all, said.value);
@@ -242,7 +245,9 @@ class Player {
     } catch (error) {
       if (asking.signal.aborted) return;
       this.stopAsking();
-      this.complain(error instanceof TypeError ? UNREACHABLE : String(error).replace(/^Error: /, ""), url);
+      const unreachable = error instanceof TypeError;
+      this.complain(unreachable ? UNREACHABLE : String(error).replace(/^Error: /, ""), url);
+      if (unreachable) this.retry = setTimeout(() => this.fetch(url), RETRY_MS);
     }
     if (this.next) this.fetch(this.next.url, this.next.by);
   }
@@ -257,6 +262,7 @@ class Player {
   stopAsking() {
     if (this.asking) this.asking.abort();
     this.asking = null;
+    clearTimeout(this.retry);
     delete this.root.dataset.waiting;
     this.root.removeAttribute("aria-busy");
   }
@@ -273,6 +279,7 @@ class Player {
           const place = (this.position / this.last) * (run.frames - 1);
           this.position = this.playing ? place : Math.round(place);
         }
+        this.few = by === "move";
         this.load(run, by);
       }
       this.apply(this.options, fresh);
@@ -394,7 +401,7 @@ class Player {
       this.coordinate = k;
       if (this.rail) this.rail.choose(k);
     });
-    if (!this.moving && this.follow !== null && this.follow >= this.itemCount()) this.follow = null;
+    if (!this.few && this.follow !== null && this.follow >= this.itemCount()) this.follow = null;
     if (fresh) {
       this.setLoop(Boolean(options.loop));
       if (options.autoplay && !this.motion.matches) this.play();
