@@ -12,7 +12,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from diffviz.core.run import Watch, ignore
 from diffviz.scenes import (
@@ -41,7 +41,8 @@ class Scene:
         kind: the class.
         buffer: works a config out, told how far it is, and packs it for the player.
         within_reach: the same config with no more samples than can be had in time.
-        in_hand: the same config with no more samples than follow a hand; None where that is none.
+        in_hand: a lighter config that follows a hand: fewer samples, of points without what stands
+            behind them, of pictures in fewer steps; None where there is none.
     """
 
     kind: type[Any]
@@ -49,6 +50,16 @@ class Scene:
     within_reach: Callable[[Any], Any] = lambda config: config
     in_hand: Callable[[Any], Any] | None = None
 
+
+Walk = TypeVar(
+    "Walk",
+    point_run.RunConfig,
+    guidance.Setting,
+    picture_run.GenerateRun,
+    latent.LatentRun,
+    collar.CollarRun,
+)
+"""What is walked from noise to data, by a sampler on a schedule."""
 
 _POINTS_IN_HAND = 500
 _PICTURES_IN_HAND = 2
@@ -60,9 +71,14 @@ def _fits(model: ModelConfig | None, data: DataConfig) -> None:
         raise ValueError(f"this network does not answer for {data.title}")
 
 
+def _walkable(run: Walk) -> Walk:
+    """The same in no more steps than its schedule has."""
+    return replace(run, sampler=run.sampler.on(run.schedule))
+
+
 def _fewer_points(run: point_run.RunConfig) -> point_run.RunConfig:
     _fits(run.model, run.data)
-    run = replace(run, sampler=run.sampler.on(run.schedule))
+    run = _walkable(run)
     return replace(run, samples=point_run.affordable(run))
 
 
@@ -80,7 +96,7 @@ def _fewer_guided(run: guidance.GuidedRun) -> guidance.GuidedRun:
         raise ValueError(f"label is {setting.label}: it must be from 0 to {classes - 1}, or null")
     if setting.model is not None and models.classes(setting.model) != classes:
         raise ValueError(f"this network does not take the classes of {setting.data.title}")
-    setting = replace(setting, sampler=setting.sampler.on(setting.schedule))
+    setting = _walkable(setting)
     return replace(run, setting=replace(setting, samples=guidance.affordable(setting)))
 
 
@@ -98,13 +114,13 @@ def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
 
 
 def _fewer_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
-    run = replace(run, sampler=run.sampler.on(run.schedule))
+    run = _walkable(run)
     run = replace(run, sampler=run.sampler.at_most(picture_run.affordable_steps(run)))
     return replace(run, count=picture_run.affordable(run))
 
 
 def _fewer_codes(run: latent.LatentRun) -> latent.LatentRun:
-    run = replace(run, sampler=run.sampler.on(run.schedule))
+    run = _walkable(run)
     return replace(run, count=latent.affordable(run))
 
 
@@ -114,7 +130,7 @@ def _few_pictures(run: picture_run.GenerateRun) -> picture_run.GenerateRun:
 
 
 def _fewer_dogs(run: collar.CollarRun) -> collar.CollarRun:
-    run = replace(run, sampler=run.sampler.on(run.schedule))
+    run = _walkable(run)
     run = replace(run, sampler=run.sampler.at_most(collar.affordable_steps(run)))
     return replace(run, count=collar.affordable(run))
 
@@ -213,7 +229,7 @@ class Play:
 
     @property
     def in_hand(self) -> Play | None:
-        """The first of its samples, as many as follow a hand; None where that is none."""
+        """A lighter play that follows a hand, of the first of its samples; None for none."""
         fewer = SCENES[self.scene].in_hand
         return None if fewer is None else replace(self, config=fewer(self.config))
 

@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
@@ -370,15 +371,13 @@ class View(Generic[T]):
         shown: what the widget shall show, its ``value=``, ``default=`` or ``index=``: the value, or
             a part of it.
         wiring: its ``key``, and the callback that takes over what the reader does.
+        take: takes over a value; for widgets that are none of Streamlit's.
     """
 
     value: T
     shown: Any
     wiring: dict[str, Any]
-
-    def take(self, raw: Any) -> None:
-        """Take over what the reader did in a widget that is none of Streamlit's: its value."""
-        _taken(raw, *self.wiring["args"])
+    take: Callable[[Any], None]
 
 
 def view(
@@ -415,31 +414,23 @@ def view(
     if widget.shown != shown or (widget.refused and parameter.key not in memory.problems):
         widget.shown, widget.refused, widget.turn = shown, False, widget.turn + 1
     key = f"{base}#{widget.turn}" if widget.turn else base
-    args = (parameter, widget, widget.turn, key, read, part)
-    return View(result, shown, {"key": key, "on_change": _take, "args": args})
+    take = partial(_take, parameter, widget, widget.turn, read, part)
+    return View(result, shown, {"key": key, "on_change": _hear, "args": (key, take)}, take)
+
+
+def _hear(key: str, take: Callable[[Any], None]) -> None:
+    """Take over what the reader chose in one of Streamlit's widgets; one that is gone has none."""
+    if key in st.session_state:
+        take(st.session_state[key])
 
 
 def _take(
     parameter: Parameter[T],
     widget: _Widget,
     turn: int,
-    key: str,
     read: Callable[[Any], T] | None,
     part: Callable[[T], object] | None,
-) -> None:
-    """Take over what the reader chose in one of Streamlit's widgets."""
-    if key in st.session_state:  # one that was replaced may be gone
-        _taken(st.session_state[key], parameter, widget, turn, key, read, part)
-
-
-def _taken(
     raw: Any,
-    parameter: Parameter[T],
-    widget: _Widget,
-    turn: int,
-    _: str,
-    read: Callable[[Any], T] | None,
-    part: Callable[[T], object] | None,
 ) -> None:
     """Take over a value that a widget has now.
 

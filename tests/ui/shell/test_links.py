@@ -405,7 +405,7 @@ def test_what_a_widget_that_is_gone_tells_changes_nothing() -> None:
 
         links.begin()
         view = links.view(links.whole("steps", 50, 1, 1000))
-        links._take(*view.wiring["args"])  # no widget was drawn: there is no value of this key
+        links._hear(*view.wiring["args"])  # no widget was drawn: there is no value of this key
         st.text(f"steps {view.value}")
         links.sync()
 

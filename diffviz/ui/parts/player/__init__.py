@@ -23,6 +23,7 @@ import streamlit as st
 from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import Path, Play
 from diffviz.ui.parts.knob import heard_of
+from diffviz.ui.parts.wishes import ignore
 from diffviz.ui.shell.route import address, addresses, says_all
 from diffviz.ui.shell.scripts import component
 
@@ -143,11 +144,11 @@ def player(
     value = component("player")(
         key=key,
         data=options,
-        on_step_change=_ignore,
-        on_follow_change=_ignore,
-        on_layers_change=_ignore,
-        on_coordinate_change=_ignore,
-        on_moved_change=_ignore,
+        on_step_change=ignore,
+        on_follow_change=ignore,
+        on_layers_change=ignore,
+        on_coordinate_change=ignore,
+        on_moved_change=ignore,
     )
     return _result(value, wishes, int(header["clock"]["frames"]))
 
@@ -210,7 +211,3 @@ def _wishes(key: str, asked: dict[str, Any]) -> dict[str, Wish]:
         wishes[name] = wish
     st.session_state[store] = wishes
     return wishes
-
-
-def _ignore() -> None:
-    """Stand in for a callback: a state is reported only when it has one."""
