@@ -3,12 +3,13 @@
     python benchmarks/live.py                     # every page that has such a knob
     python benchmarks/live.py --pages reverse     # one of them
 
-It serves the app, opens each page in headless Chromium without a GPU at 1440 x 900, and drags a
-knob to and fro for three seconds, twice: over values that nobody has asked for before, and over the
-same again, which the browser keeps.  Printed are the values that the knob took and the pictures
-that were shown, per second (no more pictures than values can be); messages to the server during
-the drag, which would be reruns; and milliseconds from the touch to the first other picture, from
-rest to the picture with all samples, and from letting go until the page's words have caught up.
+It serves the app, opens each page in headless Chromium without a GPU at 1440 x 900, and moves a
+knob to and fro for three seconds, by a stop a frame, twice: over values that nobody has asked for
+before, and over the same again, which the browser keeps.  Printed are the values that the knob took
+and the pictures that were shown, per second (no more pictures than values can be); messages to the
+server during the drag, which would be reruns; runs that were asked for; and milliseconds from the
+touch to the first other picture, from rest to the picture with all samples, and from letting go
+until the page's words have caught up.
 
 Chromium is found on the PATH or named by DIFFVIZ_CHROMIUM.  What else the machine does counts, too:
 the load is printed.  The last line is one JSON object.
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import time
@@ -29,9 +29,13 @@ from serving import FLAGS, ROOT, streamlit
 
 VIEW = {"width": 1440, "height": 900}
 SECONDS = 3.0
-SWINGS = 2.5  # radians a second
+STOPS_A_SECOND = 66  # so that every frame has another value
 REST_MS = 4000
-KNOBS = {  # page: its address, the knob, and between which shares of it the hand goes
+HOVER_MS = 400  # between the hand coming to a knob and taking hold of it
+KNOBS = {  # name: an address, the knob, and between which shares of it the hand goes
+    "forward": ("forward?t=1&n=20000", "beta_end", (0.0, 1.0)),
+    "jump": ("forward?t=1&n=20000&how=jump", "beta_end", (0.0, 1.0)),
+    "numbers": ("forward?t=1&data=dirac_pair&how=jump", "beta_end", (0.0, 1.0)),
     "reverse": ("reverse?step=50", "Steps", (0.0, 0.75)),
     "guidance": ("guidance?step=40", "Scale w", (0.05, 0.5)),
     "images": ("images?step=25", "Scale w", (0.1, 0.5)),
@@ -59,6 +63,26 @@ WATCH = """(root) => {
 }"""
 
 
+# Moves the held slider to and fro between two shares of its way, once a frame, which is how often a
+# browser hands on what a hand does; a driver that waits for each move moves less often.
+HAND = """(e, [low, high, speed, ms]) => new Promise((done) => {
+  const [from, to] = [Math.round(low * e.max), Math.round(high * e.max)];
+  const [begun, first, span] = [performance.now(), Number(e.value) - from, to - from];
+  const move = () => {
+    const spent = performance.now() - begun;
+    const way = (Math.max(first, 0) + Math.floor((spent / 1000) * speed)) % (2 * span);
+    const value = String(from + (way <= span ? way : 2 * span - way));
+    if (value !== e.value) {
+      e.value = value;
+      e.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    if (spent < ms) requestAnimationFrame(move);
+    else done();
+  };
+  move();
+})"""
+
+
 def at_rest(page: Page) -> None:
     """Wait until the page is complete and the server has nothing left to do for it."""
     page.locator('.dvz[data-ready="true"]').first.wait_for(timeout=60_000)
@@ -81,14 +105,16 @@ def drag(page: Page, label: str, between: tuple[float, float]) -> dict[str, floa
     socket = page.__dict__.get("_sockets", sent)
     before = len(socket)
     page.mouse.move(at(slider.evaluate("(e) => e.value / e.max")), y)
+    page.wait_for_timeout(HOVER_MS)
     player.evaluate(WATCH)
+    page.evaluate("performance.clearResourceTimings()")
     page.mouse.down()
-    begun, start = time.monotonic(), page.evaluate("performance.now()")
-    while (spent := time.monotonic() - begun) < SECONDS:
-        share = (low + high) / 2 + (high - low) / 2 * math.sin(spent * SWINGS)
-        page.mouse.move(at(share), y)
+    start = page.evaluate("performance.now()")
+    slider.evaluate(HAND, [low, high, STOPS_A_SECOND, 1000 * SECONDS])
     moving = page.evaluate("[performance.now(), window.__seen, window.__values]")
     messages = len(socket) - before
+    runs = "performance.getEntriesByType('resource').filter((e) => e.name.includes('/run/'))"
+    asked = page.evaluate(f"{runs}.length")
     page.wait_for_timeout(REST_MS)
     rested = [when for when, all_ in page.evaluate("window.__seen") if all_ == items]
     page.mouse.up()
@@ -103,6 +129,7 @@ def drag(page: Page, label: str, between: tuple[float, float]) -> dict[str, floa
         "rest_ms": round(rested[-1] - moving[0]) if rested else -1,
         "settled_ms": round(1000 * (time.monotonic() - released)),
         "messages": messages,
+        "asked": asked,
     }
 
 
@@ -119,6 +146,10 @@ def measured(browser: Browser, address: str, name: str) -> dict[str, Any]:
     page.goto(f"{address}/{where}")
     at_rest(page)
     page.wait_for_timeout(1500)
+    if not page.get_by_role("slider", name=label).count():
+        page.get_by_role("button", name="More", exact=True).click()
+        page.get_by_role("slider", name=label).first.wait_for()
+        page.wait_for_timeout(500)
     found = {"new": drag(page, label, between), "again": drag(page, label, between)}
     page.close()
     return found
@@ -134,7 +165,7 @@ def main() -> None:
         parser.error("no chromium on the PATH and none named by DIFFVIZ_CHROMIUM")
     figures: dict[str, Any] = {"load": os.getloadavg()[0]}
     print(f"load {figures['load']:.1f}")
-    print(f"{'page':<10}{'values':<8}values/s  pictures/s  first  rest  settled  msgs")
+    print(f"{'page':<10}{'values':<8}values/s  pictures/s  first  rest  settled  msgs  asked")
     with sync_playwright() as driver, streamlit(ROOT / "app.py") as address:
         browser = driver.chromium.launch(executable_path=executable, args=FLAGS)
         for name in options.pages:
@@ -143,7 +174,8 @@ def main() -> None:
                 print(
                     f"{name:<10}{which:<8}{of['values_per_second']:>8}"
                     f"{of['pictures_per_second']:>12}{of['first_ms']:>7}"
-                    f"{of['rest_ms']:>6}{of['settled_ms']:>9}{of['messages']:>6}",
+                    f"{of['rest_ms']:>6}{of['settled_ms']:>9}{of['messages']:>6}"
+                    f"{of['asked']:>7}",
                     flush=True,
                 )
         browser.close()

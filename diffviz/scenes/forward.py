@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diffviz.core.distributions import Distribution
-from diffviz.core.noising import jump, transition, walk
+from diffviz.core.noising import transition, walk
 from diffviz.core.schedules import DiscreteVP, Schedule
 from diffviz.measures.agreement import agreement
 from diffviz.measures.terminal import Terminal, resampled, terminal
@@ -26,6 +26,7 @@ from diffviz.scenes.buffer import (
     Images,
     Lines,
     Mix,
+    Noised,
     Panel,
     Points,
     Rail,
@@ -34,7 +35,7 @@ from diffviz.scenes.buffer import (
     encode,
 )
 from diffviz.scenes.caching import cached
-from diffviz.scenes.canonical import within
+from diffviz.scenes.canonical import json_of, within
 from diffviz.scenes.configs import MAX_SEED, DataConfig, ScheduleConfig
 
 Way: TypeAlias = Literal["walk", "jump"]
@@ -51,7 +52,8 @@ _BUDGET = 6_500_000  # bytes of positions or pixels in one run
 _MEASURED = 1000  # samples between which distances are taken
 _CELLS = 48  # of the density, along each axis
 _DENSITY_FROM = 2000  # points
-_LINES_CELLS, _LINES_TIMES = 160, 81
+_LINES_TIMES, _LINES_CELLS = 81, 160
+_COARSER = 2  # times and cells of a density that follows a hand
 _EARLY, _EARLY_SHARE = 0.1, 0.25
 
 
@@ -64,8 +66,8 @@ class ForwardConfig:
         schedule: how fast.
         way: one noising at a time, or a single jump.
         seed: of the noise.
-        bare: whether what is measured and what stands behind points in the plane is left out: a
-            hand does not wait.
+        bare: whether what is measured and what stands behind points in the plane is left out, and
+            the density of numbers is coarse: a hand does not wait.
     """
 
     data: DataConfig
@@ -73,6 +75,11 @@ class ForwardConfig:
     way: Way = "walk"
     seed: int = within(0, 0, MAX_SEED)
     bare: bool = False
+
+    @property
+    def held(self) -> ForwardConfig:
+        """What does not depend on the schedule: this with the usual one."""
+        return ForwardConfig(self.data, ScheduleConfig(), self.way, self.seed)
 
 
 @dataclass(frozen=True)
@@ -137,53 +144,92 @@ def _most_frames(data: DataConfig) -> int:
 
 
 @cached(max_entries=24, max_size="96MB")
-@torch.inference_mode()
 def run(config: ForwardConfig) -> bytes:
     """Return the player's buffer of a forward run."""
+    return _made(config)
+
+
+def levels(config: ForwardConfig) -> bytes:
+    """Return the same without what does not depend on the schedule.
+
+    Raises:
+        ValueError: if other runs of these samples do not follow from their levels.
+    """
+    if not follows(config):
+        raise ValueError(f"{config.data.title} is not noised in the browser")
+    return _made(replace(config, bare=True), hollow=True)
+
+
+def follows(config: ForwardConfig) -> bool:
+    """Whether a run of another schedule can be had from its levels alone."""
+    return config.data.kind != "image" or config.way == "jump"
+
+
+@torch.inference_mode()
+def _made(config: ForwardConfig, hollow: bool = False) -> bytes:
     schedule = config.schedule.build()
     t = frame_times(config.data, config.schedule)
     x_0 = _shown(config.data).load()
-    generator = torch.Generator().manual_seed(config.seed)
     draw = _PANELS["image" if x_0.ndim == 4 else f"{x_0.shape[1]}-D"]
-    panel = draw(config, x_0, t, generator)
+    panel = draw(config, x_0, t)
     clock = replace(scene.clock(schedule, t, forward=True), unit=_unit(schedule, t))
-    rail = _rail(config, schedule, t, x_0)
-    return encode(clock, [panel], rail, title=f"{config.data.title}, from data to noise")
+    rail = _rail(config, schedule, t)
+    title = f"{config.data.title}, from data to noise"
+    return encode(clock, [panel], rail, title, held=json_of(config.held), hollow=hollow)
 
 
-def _noised(way: Way, schedule: Schedule, x_0: Tensor, t: Tensor, g: torch.Generator) -> Tensor:
-    """x_t (F, N, ...) at every frame, as drawn."""
-    if way == "walk":
-        frames = list(walk(schedule, x_0, t, g))
-    else:
-        eps = torch.randn(x_0.shape, generator=g)
-        frames = [jump(schedule, x_0, time, eps) for time in t.tolist()]
-    scale = scene.drawing_scale(schedule, t)
-    if scale is not None:
-        frames = [c * x for c, x in zip(scale.tolist(), frames, strict=True)]
-    return torch.stack(frames)
+@dataclass(frozen=True)
+class _Levels:
+    """Coefficients of what gives each frame: (F,) of a jump, (F - 1,) of a walk."""
+
+    kept: Floats
+    added: Floats
 
 
-def _images(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -> Panel:
+def _levels(way: Way, schedule: Schedule, t: Tensor) -> _Levels:
+    if way == "jump":
+        return _Levels(*(level.numpy() for level in schedule(t)))
+    return _Levels(*np.array([transition(schedule, s, u) for s, u in pairwise(t.tolist())]).T)
+
+
+@lru_cache(maxsize=2)
+def _noise(config: ForwardConfig, draws: int) -> Floats:
+    """Noise (draws, N, ...) for the samples that are shown; do not change it."""
+    x_0 = _shown(config.data).load()
+    generator = torch.Generator().manual_seed(config.seed)
+    return torch.stack([torch.randn(x_0.shape, generator=generator) for _ in range(draws)]).numpy()
+
+
+def _noised(config: ForwardConfig, x_0: Tensor, t: Tensor) -> Noised:
+    levels = _levels(config.way, config.schedule.build(), t)
+    by_walk = config.way == "walk"
+    noise = _noise(config.held, len(levels.kept) if by_walk else 1)
+    data = x_0.numpy()
+    return Noised(data, noise.reshape(-1, *data.shape), levels.kept, levels.added, by_walk)
+
+
+def _images(config: ForwardConfig, x_0: Tensor, t: Tensor) -> Panel:
     schedule = config.schedule.build()
     title = config.data.title
     if len(x_0) < config.data.n:
         title = f"{title}, {len(x_0)} of {config.data.n:,}"
+    generator = torch.Generator().manual_seed(config.seed)
     if config.way == "jump":  # mixed in the browser
-        eps = torch.randn(x_0.shape, generator=g)
+        eps = torch.randn(x_0.shape, generator=generator)
         return Mix(title, x_0.numpy(), eps.numpy(), **_scaling(schedule, t))
-    x_t = _noised("walk", schedule, x_0, t, g)
+    x_t = scene.scaled(torch.stack(list(walk(schedule, x_0, t, generator))), schedule, t)
     return Images(title, x_t.numpy(), x_0[None].numpy(), **_scaling(schedule, t))
 
 
-def _points(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -> Panel:
+def _points(config: ForwardConfig, x_0: Tensor, t: Tensor) -> Panel:
     data, schedule = config.data, config.schedule.build()
+    noised = _noised(config, x_0, t)
     return Points(
         data.title,
-        _noised(config.way, schedule, x_0, t, g).numpy(),
+        noised,
         scene.LIMITS,
         labels=data.labelled()[1].numpy() if data.classes > 1 else None,
-        data=x_0.numpy(),
+        data=noised.x_0,
         density=None if config.bare else _density(data, config.schedule),
         density_label="Density pₜ",
         on=("points", "contours"),
@@ -191,12 +237,12 @@ def _points(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -
     )
 
 
-def _lines(config: ForwardConfig, x_0: Tensor, t: Tensor, g: torch.Generator) -> Panel:
+def _lines(config: ForwardConfig, x_0: Tensor, t: Tensor) -> Panel:
     schedule = config.schedule.build()
-    times, density = _line_density(config.data, config.schedule)
+    times, density = _line_density(config.data, config.schedule, config.bare)
     return Lines(
         config.data.title,
-        _noised(config.way, schedule, x_0, t, g)[..., 0].numpy(),
+        _noised(config, x_0[:, 0], t),
         density,
         times,
         scene.LIMITS,
@@ -219,13 +265,15 @@ def _density(data: DataConfig, schedule: ScheduleConfig) -> Floats:
 
 @cached(max_entries=24)
 @torch.inference_mode()
-def _line_density(data: DataConfig, schedule: ScheduleConfig) -> tuple[Floats, Floats]:
+def _line_density(
+    data: DataConfig, schedule: ScheduleConfig, coarse: bool
+) -> tuple[Floats, Floats]:
     """Times (M,), closer together where the frames are, and p_t over x at them (M, R)."""
-    frames = frame_times(data, schedule)
-    where = torch.linspace(0, len(frames) - 1, _LINES_TIMES, dtype=torch.float64)
+    frames, by = frame_times(data, schedule), _COARSER if coarse else 1
+    where = torch.linspace(0, len(frames) - 1, _LINES_TIMES // by, dtype=torch.float64)
     times = torch.from_numpy(np.interp(where.numpy(), np.arange(len(frames)), frames.numpy()))
     source, path = _source(data), schedule.build()
-    values = scene.density_frames(source, path, times, scene.LIMITS, _LINES_CELLS)
+    values = scene.density_frames(source, path, times, scene.LIMITS, _LINES_CELLS // by)
     return times.float().numpy(), values.float().numpy()
 
 
@@ -254,36 +302,30 @@ def _unit(schedule: Schedule, t: Tensor) -> str:
 # Beside it ---------------------------------------------------------------------------------------
 
 
-def _walk_formula(schedule: Schedule, t: Tensor) -> StepFormula:
-    steps = [transition(schedule, s, u) for s, u in pairwise(t.tolist())]
-    kept, added = np.array(steps).T
+def _formula(config: ForwardConfig, schedule: Schedule, t: Tensor) -> StepFormula:
+    levels = _levels(config.way, schedule, t)
+    if config.way == "walk":
+        terms = [
+            Term("x_s", levels.kept, "x_t", words="the sample before"),
+            Term("z", levels.added, "z", words="fresh noise"),
+        ]
+        return StepFormula("x_t", terms, words="the next, noisier sample")
+    start, noise = ("x_0", "eps") if config.data.kind == "image" else ("start", "noise")
     terms = [
-        Term("x_s", kept, "x_t", words="the sample before"),
-        Term("z", added, "z", words="fresh noise"),
-    ]
-    return StepFormula("x_t", terms, words="the next, noisier sample")
-
-
-def _jump_formula(schedule: Schedule, t: Tensor, x_0: Tensor) -> StepFormula:
-    alpha, sigma = (level.numpy() for level in schedule(t))
-    images = x_0.ndim == 4
-    start = "x_0" if images else x_0.expand(len(t), *x_0.shape).numpy()
-    terms = [
-        Term("x_0", alpha, start, words="the data"),
-        Term("eps", sigma, "eps" if images else "z", words="one draw of noise, for all times"),
+        Term("x_0", levels.kept, start, words="the data"),
+        Term("eps", levels.added, noise, words="one draw of noise, for all times"),
     ]
     return StepFormula("x_t", terms, words="the sample at this time")
 
 
-def _rail(config: ForwardConfig, schedule: Schedule, t: Tensor, x_0: Tensor) -> Rail:
+def _rail(config: ForwardConfig, schedule: Schedule, t: Tensor) -> Rail:
     beta = scene.beta_of(schedule, t)
     scaled = scene.drawing_scale(schedule, t) is not None
-    by_walk = config.way == "walk"
     return Rail(
         Histogram(std=1.0 if scaled else schedule.prior_std()),
         beta=None if beta is None else beta.numpy(),
         distance=None if config.bare else _between(config),
-        step=_walk_formula(schedule, t) if by_walk else _jump_formula(schedule, t, x_0),
+        step=_formula(config, schedule, t),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
@@ -27,7 +27,7 @@ from diffviz.scenes import (
     refine,
     why,
 )
-from diffviz.scenes.buffer import MAX_PANELS
+from diffviz.scenes.buffer import MAX_PANELS, bind
 from diffviz.scenes.canonical import config_from, default_of, json_of
 from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.models import ModelConfig
@@ -61,7 +61,24 @@ Walk = TypeVar(
 )
 """What is walked from noise to data, by a sampler on a schedule."""
 
+
+@dataclass(frozen=True)
+class Levels:
+    """Forward runs that differ in one number of the schedule, without their samples.
+
+    Attributes:
+        run: one of them.
+        path: the names of the fields that lead to the number, see ``Play.turned``.
+        at: the numbers.
+    """
+
+    run: forward.ForwardConfig
+    path: tuple[str, ...]
+    at: tuple[float, ...]
+
+
 _POINTS_IN_HAND = 500
+_LEVELS = 200
 _PICTURES_IN_HAND = 2
 _PICTURE_STEPS_IN_HAND = 8
 
@@ -135,6 +152,22 @@ def _fewer_dogs(run: collar.CollarRun) -> collar.CollarRun:
     return replace(run, count=collar.affordable(run))
 
 
+def _sheaf(levels: Levels, watch: Watch) -> bytes:
+    made = {}
+    for k, value in enumerate(levels.at):
+        watch(k / len(levels.at))
+        word = json_of(_with(levels.run, levels.path, value))
+        made[value] = forward.levels(config_from(forward.ForwardConfig, word))
+    return bind(made)
+
+
+def _few_levels(levels: Levels) -> Levels:
+    known = [("schedule", *path) for path in levels.run.schedule.numbers.values()]
+    if levels.path not in known or not 1 <= len(levels.at) <= _LEVELS:
+        raise ValueError(f"levels are of 1 to {_LEVELS} values of a number of the schedule")
+    return levels
+
+
 SCENES: Mapping[str, Scene] = {
     "forward": Scene(
         forward.ForwardConfig,
@@ -182,6 +215,7 @@ SCENES: Mapping[str, Scene] = {
         _fewer_dogs,
     ),
     "refine": Scene(refine.RefineRun, lambda run, watch: refine.shown(run, watch).buffer),
+    "levels": Scene(Levels, _sheaf, _few_levels),
 }
 """The scenes, by the name in a word."""
 
@@ -232,6 +266,22 @@ class Play:
         """A lighter play that follows a hand, of the first of its samples; None for none."""
         fewer = SCENES[self.scene].in_hand
         return None if fewer is None else replace(self, config=fewer(self.config))
+
+    def levels(self, path: Path, at: Sequence[float]) -> Play | None:
+        """What lets whoever has its samples show it with other numbers, all at once.
+
+        Args:
+            path: where the number is.
+            at: the other numbers.
+
+        Returns:
+            The same for each of them; None where this depends on more than that.
+        """
+        run = self.config
+        if self.scene != "forward" or path[0] != "schedule" or not forward.follows(run):
+            return None
+        run = _with(replace(run, bare=True), path, at[0])
+        return Play("levels", Levels(run, path, tuple(at[:_LEVELS])))
 
     @property
     def numbers(self) -> Mapping[str, Path]:

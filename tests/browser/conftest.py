@@ -399,6 +399,9 @@ def _account(page: DrivenPage, serve: Servers) -> str:
         f"loading: {[request.url for request in traffic.loading]}",
     ]
     try:
+        history = page.context.new_cdp_session(page).send("Page.getNavigationHistory")
+        entries = [entry["url"] for entry in history["entries"]]
+        lines.append(f"history: at {history['currentIndex']} of {entries}")
         lines.append("page: " + page.evaluate(_STATE))
     except PlaywrightError as error:
         lines.append(f"the page does not answer: {error}")

@@ -86,6 +86,40 @@ def test_the_picture_follows_a_drag_and_rests_on_what_its_link_shows(
     fine(page, serve.log("app.py"))
 
 
+@pytest.mark.parametrize("how", ["how=walk", "how=jump", "how=walk&data=dirac_pair"])
+def test_noising_follows_a_schedule_with_all_points_and_nothing_is_asked(
+    how: str, page: Any, app_url: str, serve: Any, wait_idle: Any
+) -> None:
+    page.goto(f"{app_url}/forward?t=1&n=3000&follow=2999&{how}")
+    wait_idle(page)
+    page.get_by_role("button", name="More", exact=True).click()
+    slider = page.get_by_role("slider", name="beta_end").first
+    slider.wait_for()
+    wait_idle(page)
+    with page.expect_response(lambda answer: "levels%7B" in answer.url):
+        slider.hover()
+    wait_idle(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    slider, box = hold(page, "beta_end")
+    last, start = slider.evaluate("(e) => [Number(e.max), Number(e.value)]")
+    seen = {player(page, "id"): page.locator(".dvz-stage").screenshot()}
+    for k in (8, 16, 24):  # stops
+        page.mouse.move(box["x"] + box["width"] * (start - k) / last, box["y"])
+        becomes(lambda: player(page, "id") not in seen)
+        assert (player(page, "items"), player(page, "follow")) == (3000, 2999)
+        page.wait_for_timeout(50)  # it is drawn with the next frame
+        seen[player(page, "id")] = page.locator(".dvz-stage").screenshot()
+    assert len(set(seen.values())) == 4, "every value has its own picture"
+    page.mouse.up()
+    wait_idle(page)
+    runs = [unquote(url) for url in asked if "/run/" in url]
+    assert runs, "at rest, all that is measured comes"
+    assert not [url for url in runs if "bare" in url], "nothing comes for a hand that moves"
+    assert float(query(page)["beta_end"][0]) < 0.02
+    fine(page, serve.log("app.py"))
+
+
 def test_a_followed_point_that_few_samples_lack_stays_followed(
     page: Any, app_url: str, wait_idle: Any
 ) -> None:

@@ -70,6 +70,25 @@ def test_a_place_is_kept(new_page: Any, app_url: str, serve: Any, wait_idle: Wai
     fine(page, serve.log("app.py"))
 
 
+def test_a_link_that_is_pressed_is_no_choice_on_the_page(
+    new_page: Any, app_url: str, wait_idle: Wait
+) -> None:
+    """What a page completes while the hand goes to a link takes no press of Back."""
+    page = new_page(cold=True)
+    page.goto(f"{app_url}/reverse")
+    wait_idle(page)
+    add = "(word) => { history.pushState({}, '', word); return history.length; }"
+    entries = page.evaluate(add, "?n=500")
+    box = page.get_by_role("link", name="Arena", exact=True).bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    assert page.evaluate(add, "?n=600") == entries
+    page.mouse.move(700, 5)  # the hand thinks better of it
+    page.mouse.up()
+    page.mouse.click(700, 5)
+    assert page.evaluate(add, "?n=700") == entries + 1
+
+
 def test_a_player_that_plays_goes_on_playing(new_page: Any, app_url: str, wait_idle: Wait) -> None:
     page = new_page(motion=True)
     page.goto(f"{app_url}/reverse?step=3")

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Run } from "../../diffviz/ui/parts/player/js/buffer.js";
+import { Run, readSheaf } from "../../diffviz/ui/parts/player/js/buffer.js";
 import { around, logSnr, noiseShare, sampleAt, TimeAxis } from "../../diffviz/ui/parts/player/js/clock.js";
 import { bestArrangement, snapped, valuesToImage } from "../../diffviz/ui/parts/player/js/images.js";
 import { inkOf, packRgb, scaleTable } from "../../diffviz/ui/parts/player/js/palette.js";
@@ -50,6 +50,61 @@ test("a run is read from its bytes, wherever they lie", () => {
   assert.equal(run.role({ arrays: { x_t: "plane" } }, "x_t"), run.array("plane"));
   assert.equal(run.role({ arrays: {} }, "x_t"), null);
   assert.throws(() => run.array("none"), /no array called none/);
+});
+
+// A run of two points in the plane over some frames that it noises itself.
+function noisedRun({ kept, added, walk, noise = [[0.5, -0.5, 1, 2]], held = "a" }) {
+  const floats = { t: kept.map(() => 1), start: [1, 2, 3, 4], noise: noise.flat(), kept, added };
+  const entry = { t: [kept.length], start: [2, 2], noise: [noise.length, 2, 2], kept: [kept.length], added: [added.length] };
+  const arrays = {};
+  const data = [];
+  for (const [name, values] of Object.entries(floats)) {
+    arrays[name] = { dtype: "f32", shape: entry[name], offset: data.length };
+    data.push(...new Uint8Array(Float32Array.from(values).buffer));
+  }
+  const names = { start: "start", noise: "noise", kept: "kept", added: "added" };
+  const frames = kept.length + (walk ? 1 : 0);
+  const header = { held, arrays, clock: { frames, arrays: { t: "t" } }, panels: [{ walk, arrays: names }] };
+  return (without = []) => {
+    for (const name of without) delete arrays[name];
+    return joined(block("DVZ1", header), data);
+  };
+}
+
+test("a run noises its samples in a jump, or step by step", () => {
+  const jump = new Run(noisedRun({ kept: [1, 0.5], added: [0, 2], walk: false })());
+  const x = jump.role(jump.panels[0], "x_t");
+  assert.deepEqual(x.shape, [2, 2, 2]);
+  all([...x.data], [1, 2, 3, 4, 1.5, 0, 3.5, 6]);
+  assert.equal(x.value(4), 1.5);
+  const walk = new Run(noisedRun({ kept: [0.5, 2], added: [1, 0.5], walk: true, noise: [[1, 1, 1, 1], [2, 0, -2, 4]] })());
+  all([...walk.role(walk.panels[0], "x_t").data], [1, 2, 3, 4, 1.5, 2, 2.5, 3, 4, 4, 4, 8]);
+});
+
+test("levels and the samples of another run are a run", () => {
+  const made = noisedRun({ kept: [1, 0.5], added: [0, 2], walk: false });
+  const whole = new Run(made());
+  const other = noisedRun({ kept: [1, 0.25, 0], added: [0, 1, 3], walk: false })(["start", "noise"]);
+  const run = Run.of(other, whole);
+  all([...run.role(run.panels[0], "x_t").data], [1, 2, 3, 4, 0.75, 0, 1.75, 3, 1.5, -1.5, 3, 6]);
+  assert.equal(Run.of(noisedRun({ kept: [1], added: [0], walk: false, held: "b" })(["start", "noise"]), whole), null);
+  const walk = new Run(noisedRun({ kept: [1], added: [1], walk: true, noise: [[1, 1, 1, 1]] })());
+  const longer = noisedRun({ kept: [1, 1], added: [1, 1], walk: true })(["start", "noise"]);
+  assert.equal(Run.of(longer, walk), null, "there is too little noise for so many steps");
+});
+
+test("rows of changes are added up", () => {
+  const header = { panels: [], clock: { frames: 1, arrays: {} },
+    arrays: { d: { dtype: "u8", shape: [3, 2], offset: 0, lo: 0, hi: 255, changes: true } } };
+  const run = new Run(joined(block("DVZ1", header), [5, 250, 1, 10, 255, 0]));
+  all([...run.array("d").data], [5, 250, 6, 4, 5, 4]);
+});
+
+test("a sheaf is taken apart", () => {
+  const sheaf = readSheaf(joined(block("DVZN", { values: [0.5, 2], lengths: [3, 1] }), [1, 2, 3, 9]));
+  assert.deepEqual([...sheaf.keys()], [0.5, 2]);
+  assert.deepEqual([...sheaf.get(0.5)], [1, 2, 3]);
+  assert.deepEqual([...sheaf.get(2)], [9]);
 });
 
 test("what is no run is refused in words", () => {

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from diffviz.core.noising import transition
+from diffviz.core.noising import jump, transition, walk
 from diffviz.core.schedules import SCHEDULES
 from diffviz.scenes import forward as forward_run
 from diffviz.scenes import scene
 from diffviz.scenes.buffer import decode
+from diffviz.scenes.buffer.format import decode as decode_format
+from diffviz.scenes.buffer.noising import x_t_of
 from diffviz.scenes.configs import DataConfig, Picture, ScheduleConfig
 from diffviz.scenes.forward import ForwardConfig, frame_times, in_words, run
 
@@ -119,11 +122,56 @@ def test_the_formula_of_a_walk_holds_the_transition() -> None:
 
 def test_the_formula_of_a_jump_adds_up() -> None:
     header, arrays = opened(ForwardConfig(MOONS, ScheduleConfig("linear", 20), "jump"))
-    panel, (start, noise) = header["panels"][0], header["rail"]["step"]["terms"]
-    x_t, x_0 = arrays[panel["arrays"]["x_t"]], arrays[start["values"]]
-    alpha, sigma = arrays[start["coefficients"]], arrays[noise["coefficients"]]
-    eps = (x_t - alpha[:, None, None] * x_0)[1:] / sigma[1:, None, None]
-    np.testing.assert_allclose(eps[5:], np.broadcast_to(eps[-1:], eps[5:].shape), atol=0.01)
+    names, terms = header["panels"][0]["arrays"], header["rail"]["step"]["terms"]
+    parts = [
+        arrays[term["coefficients"]][:, None, None] * arrays[names[term["role"]]] for term in terms
+    ]
+    np.testing.assert_allclose(sum(parts), arrays[names["x_t"]], atol=1e-6)
+    np.testing.assert_allclose(arrays[names["start"]], MOONS.load(), atol=1e-4)
+
+
+@pytest.mark.parametrize("data", [DataConfig("dirac_pair", 40), MOONS], ids=["1-D", "2-D"])
+@pytest.mark.parametrize("name", ["linear", "ve"])
+def test_the_browser_noises_as_the_core_does(data: DataConfig, name: str) -> None:
+    """To what 16 bits leave: walks and jumps with the noise of the seed, draw after draw."""
+    config = ForwardConfig(data, ScheduleConfig(name), seed=3)
+    schedule, t, x_0 = config.schedule.build(), frame_times(data, config.schedule), data.load()
+    walked = torch.stack(list(walk(schedule, x_0, t, torch.Generator().manual_seed(3))))
+    eps = torch.randn(x_0.shape, generator=torch.Generator().manual_seed(3))
+    jumped = torch.stack([jump(schedule, x_0, time, eps) for time in t.tolist()])
+    for way, x_t in (("walk", walked), ("jump", jumped)):
+        header, arrays = opened(replace(config, way=way))
+        seen = arrays[header["panels"][0]["arrays"]["x_t"]]
+        np.testing.assert_allclose(
+            seen, scene.scaled(x_t, schedule, t).reshape(seen.shape), atol=2e-3
+        )
+
+
+@pytest.mark.parametrize("data", [DataConfig("dirac_pair", 40), MOONS], ids=["1-D", "2-D"])
+@pytest.mark.parametrize("way", forward_run.WAYS)
+def test_levels_and_samples_are_a_run(way: forward_run.Way, data: DataConfig) -> None:
+    """With the samples of one run, the levels of another are that one but for what is measured."""
+    whole = ForwardConfig(data, ScheduleConfig("linear"), way)
+    other = replace(whole, schedule=ScheduleConfig("cosine", 100), bare=True)
+    held, (header, arrays) = opened(whole), opened(other)
+    own_header, own = decode_format(forward_run.levels(other))
+    assert len(forward_run.levels(other)) < (8000 if data is MOONS else 16_000)
+    assert own_header["held"] == held[0]["held"] == header["held"]
+    names = own_header["panels"][0]["arrays"]
+    assert names["start"] not in own
+    assert names.get("labels") not in own
+    if way == "jump":
+        x_t = x_t_of(own_header["panels"][0], held[1] | own)
+        np.testing.assert_allclose(x_t, arrays[header["panels"][0]["arrays"]["x_t"]], atol=1e-9)
+    for name, values in own.items():
+        np.testing.assert_array_equal(values, arrays[name])
+    another = opened(replace(whole, seed=1))[0]["held"]
+    assert another != own_header["held"]
+
+
+def test_data_that_the_browser_does_not_noise_have_no_levels() -> None:
+    with pytest.raises(ValueError, match="Handwritten digits is not noised in the browser"):
+        forward_run.levels(ForwardConfig(DIGITS, LINEAR))
 
 
 def test_the_seed_changes_the_noise_and_nothing_else() -> None:
@@ -148,6 +196,8 @@ def test_growing_noise_is_drawn_to_scale() -> None:
 
 def test_two_thousand_points_are_light() -> None:
     assert len(run(ForwardConfig(DataConfig("moons"), LINEAR))) < 900_000
+    jumps = run(ForwardConfig(DataConfig("moons"), ScheduleConfig("linear", 100), "jump"))
+    assert len(gzip.compress(jumps, 6)) < 60_000, "101 frames"
 
 
 @pytest.mark.parametrize("way", forward_run.WAYS)

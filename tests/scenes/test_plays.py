@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
@@ -11,8 +12,9 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pytest
 
+from diffviz.scenes import forward
 from diffviz.scenes.arena import Contestant, RaceConfig
-from diffviz.scenes.buffer import decode, read_header
+from diffviz.scenes.buffer import decode, read_header, unbind
 from diffviz.scenes.canonical import number_word
 from diffviz.scenes.collar import CollarRun
 from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
@@ -201,6 +203,39 @@ def test_words_that_differ_in_a_number_are_put_together_from_parts(
         for name in path:
             found = dict(found)[name] if isinstance(found, tuple) else getattr(found, name)
         assert found == value
+
+
+def test_levels_of_a_number_are_those_of_each_run() -> None:
+    play = PLAYS[0]
+    levels = play.levels(("schedule", "T"), (10, 20, 30))
+    assert levels is not None
+    assert levels == replace(play, config=play.turned(("schedule", "T"), 30).config).levels(
+        ("schedule", "T"), (10, 20, 30)
+    ), "they are the same wherever the number stands"
+    again = play_of(levels.word)
+    assert again.within_reach == levels
+    made = unbind(again.buffer())
+    assert list(made) == [10, 20, 30]
+    for T, buffer in made.items():
+        assert buffer == forward.levels(play.turned(("schedule", "T"), int(T)).config)
+    assert play.levels(("data", "n"), (10, 20)) is None
+    assert PLAYS[1].levels(("sampler", "steps"), (10, 20)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "at", "why"),
+    [
+        (["data", "n"], [10], "a number of the schedule"),
+        (["schedule", "T"], [], "of 1 to 200 values"),
+        (["schedule", "T"], [1_000_000], "T is 1000000"),
+        (["schedule", "T"], [20.5], "T is 20.5"),
+    ],
+)
+def test_levels_that_cannot_be_had_are_refused(path: list[str], at: list[float], why: str) -> None:
+    run = '{"data":{"n":40},"schedule":{}}'
+    word = f'levels{{"run":{run},"path":{json.dumps(path)},"at":{json.dumps(at)}}}'
+    with pytest.raises(ValueError, match=why):
+        play_of(word).within_reach.buffer()
 
 
 def test_what_follows_a_hand_begins_the_whole() -> None:

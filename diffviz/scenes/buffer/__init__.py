@@ -12,17 +12,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from numpy.typing import NDArray
+
+from diffviz.scenes.buffer import format
 from diffviz.scenes.buffer.clock import Clock, Lane, Track
 from diffviz.scenes.buffer.fields import Fields
-from diffviz.scenes.buffer.format import Buffer, decode, read_header
+from diffviz.scenes.buffer.format import Buffer, read_header
 from diffviz.scenes.buffer.images import Images, Mix
 from diffviz.scenes.buffer.lines import Lines
+from diffviz.scenes.buffer.noising import HELD, Noised, x_t_of
 from diffviz.scenes.buffer.points import Points
 from diffviz.scenes.buffer.rail import Curve, Histogram, Levels, Rail, StepFormula, Term
+from diffviz.scenes.buffer.sheaf import bind, unbind
 
 __all__ = [
     "Buffer", "Clock", "Curve", "Fields", "Histogram", "Images", "Lane", "Levels", "Lines", "Mix",
-    "Panel", "Points", "Rail", "StepFormula", "Term", "Track", "decode", "encode", "read_header",
+    "Noised", "Panel", "Points", "Rail", "StepFormula", "Term", "Track", "bind", "decode",
+    "encode", "read_header", "unbind",
 ]  # fmt: skip
 
 MAX_PANELS = 4
@@ -41,6 +47,8 @@ def encode(
     panels: Sequence[Panel],
     rail: Panel | None = None,
     title: str | None = None,
+    held: str | None = None,
+    hollow: bool = False,
 ) -> bytes:
     """Pack a run into one buffer; pure, so that pages can cache it.
 
@@ -49,6 +57,8 @@ def encode(
         panels: one to four panels that share the clock.
         rail: what stands beside them, or None.
         title: an accessible name for the whole player.
+        held: names what does not depend on the schedule: the same in buffers that share it.
+        hollow: whether that is left out: the browser has it from another buffer.
 
     Raises:
         ValueError: for no panel or more than four, or a panel with another number of frames.
@@ -60,12 +70,30 @@ def encode(
         if frames is not None and frames != clock.frames:
             name = getattr(panel, "title", None) or type(panel).__name__
             raise ValueError(f"{name} has {frames} frames but the clock has {clock.frames}")
-    buffer = Buffer()
+    buffer = Buffer(HELD if hollow else ())
     return buffer.finish(
         {
             "title": title,
+            "held": held,
             "clock": clock.pack(buffer),
             "panels": [panel.pack(buffer, f"p{i}") for i, panel in enumerate(panels)],
             "rail": rail.pack(buffer, "rail") if rail is not None else None,
         }
     )
+
+
+def decode(buffer: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read a buffer back, x_t worked out where the browser does so.
+
+    Returns:
+        The header, and the arrays by name as real numbers.
+
+    Raises:
+        ValueError: when the bytes are not a buffer of this format.
+    """
+    header, arrays = format.decode(buffer)
+    for k, panel in enumerate(header.get("panels", ())):
+        if "noise" in panel["arrays"]:
+            panel["arrays"]["x_t"] = f"p{k}.x_t"
+            arrays[f"p{k}.x_t"] = x_t_of(panel, arrays)
+    return header, arrays

@@ -9,8 +9,8 @@ Layout of a buffer (all integers little endian)::
 
 ``header["arrays"][name]`` is ``{dtype, shape, offset, lo, hi}``.  An array of unsigned integers
 stands for real numbers: ``value = lo + (hi - lo) * q / max`` with ``max`` 255 or 65535, and ``lo``,
-``hi`` a number or one number per entry of the last axis.  ``header["id"]`` is a digest of all the
-rest: it names the run.
+``hi`` a number or one number per entry of the last axis.  With ``changes``, q of a row is the sum
+of all rows up to it, modulo 256.  ``header["id"]`` is a digest of all the rest: it names the run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -41,10 +41,15 @@ LEVELS: dict[str, int] = {"u16": 65535, "u8": 255}
 
 
 class Buffer:
-    """Collects named arrays and writes them, with a header, as one block of bytes."""
+    """Collects named arrays and writes them, with a header, as one block of bytes.
 
-    def __init__(self) -> None:
-        """Start an empty buffer."""
+    Args:
+        without: last parts of the names of arrays that are named and not written: the reader has
+            them from another buffer.
+    """
+
+    def __init__(self, without: Collection[str] = ()) -> None:
+        self._without = without
         self._arrays: dict[str, dict[str, Any]] = {}
         self._chunks: list[bytes] = []
         self._size = 0
@@ -56,6 +61,8 @@ class Buffer:
         dtype: Dtype = "u16",
         lo: Bound = None,
         hi: Bound = None,
+        *,
+        changes: bool = False,
     ) -> str:
         """Add one array under a name and return the name.
 
@@ -67,6 +74,8 @@ class Buffer:
             lo: the value of level 0: a number, or one per entry of the last axis.  Default: the
                 smallest value of the array.
             hi: the value of the top level, likewise.  Default: the largest value.
+            changes: of ``u8``: whether each row but the first is sent as what it differs by from
+                the row before, modulo 256, which compresses where rows are alike.
 
         Raises:
             ValueError: for a name used twice, an unknown dtype, or NaN or infinity in an array
@@ -76,13 +85,22 @@ class Buffer:
             raise ValueError(f"the array {name!r} is already in the buffer")
         if dtype not in NUMPY_TYPES:
             raise ValueError(f"unknown dtype {dtype!r}; use one of {', '.join(NUMPY_TYPES)}")
+        if self.leaves_out(name):
+            return name
         values = np.asarray(array)
         entry: dict[str, Any] = {"dtype": dtype, "shape": list(values.shape), "lo": 0.0, "hi": 1.0}
         if dtype in LEVELS:
             values, entry["lo"], entry["hi"] = _quantise(name, values, dtype, lo, hi)
+        if changes:
+            entry["changes"] = True
+            values = np.diff(values, axis=0, prepend=np.zeros_like(values[:1]))
         entry["offset"] = self._append(values.astype(NUMPY_TYPES[dtype], copy=False))
         self._arrays[name] = entry
         return name
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether an array of this name is not written."""
+        return name.rpartition(".")[2] in self._without
 
     def finish(self, header: Mapping[str, Any]) -> bytes:
         """Write everything as one block of bytes.
@@ -96,7 +114,7 @@ class Buffer:
         for chunk in self._chunks:
             digest.update(chunk)
         body["id"] = digest.hexdigest()
-        return b"".join([_framed(MAGIC, body), *self._chunks])
+        return b"".join([framed(MAGIC, body), *self._chunks])
 
     def _append(self, values: NDArray[Any]) -> int:
         offset = self._size
@@ -113,13 +131,15 @@ def decode(buffer: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     Raises:
         ValueError: when the bytes are not a buffer of this format.
     """
-    header, start = _unframed(MAGIC, buffer)
+    header, start = unframed(MAGIC, buffer)
     arrays: dict[str, NDArray[Any]] = {}
     for name, entry in header["arrays"].items():
         dtype, shape = entry["dtype"], entry["shape"]
         raw = np.frombuffer(
             buffer, NUMPY_TYPES[dtype], count=math.prod(shape), offset=start + entry["offset"]
         ).reshape(shape)
+        if "changes" in entry:
+            raw = np.cumsum(raw, axis=0, dtype=raw.dtype)
         if dtype in LEVELS:
             lo, hi = np.asarray(entry["lo"]), np.asarray(entry["hi"])
             arrays[name] = lo + (hi - lo) * (raw / LEVELS[dtype])
@@ -134,7 +154,7 @@ def read_header(buffer: bytes) -> dict[str, Any]:
     Raises:
         ValueError: when the bytes are not a buffer of this format.
     """
-    return _unframed(MAGIC, buffer)[0]
+    return unframed(MAGIC, buffer)[0]
 
 
 def _quantise(
@@ -167,13 +187,19 @@ def _json(value: Mapping[str, Any]) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def _framed(magic: bytes, value: Mapping[str, Any]) -> bytes:
+def framed(magic: bytes, value: Mapping[str, Any]) -> bytes:
+    """Return a mark, the length of a header and the header, to a multiple of 8 bytes."""
     text = _json(value)
     text += b" " * (-(8 + len(text)) % ALIGN)
     return magic + struct.pack("<I", len(text)) + text
 
 
-def _unframed(magic: bytes, data: bytes) -> tuple[dict[str, Any], int]:
+def unframed(magic: bytes, data: bytes) -> tuple[dict[str, Any], int]:
+    """Return a header and where it ends.
+
+    Raises:
+        ValueError: when the bytes do not start with this mark, or are cut short.
+    """
     if len(data) < 8 or data[:4] != magic:
         raise ValueError(f"not a player buffer: it does not start with {magic.decode()}")
     (length,) = struct.unpack_from("<I", data, 4)

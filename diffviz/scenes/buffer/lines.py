@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffviz.scenes.buffer.format import Buffer
+from diffviz.scenes.buffer.noising import Noised
 from diffviz.scenes.buffer.points import BADGES, Badge
 
 
@@ -22,7 +23,7 @@ class Lines:
     Attributes:
         title: the panel's name.
         x_t: (F, N) the samples at every frame, as drawn: multiplied by ``scale`` where one is
-            given.
+            given; or what the browser works them out from, before that.
         density: (M, R) p_t(x) per unit of x, at the times ``density_t`` and at R evenly spaced x
             that cover ``limits`` from end to end.  The heat map draws each time against its own
             peak; the curve beside it draws the values themselves.
@@ -41,7 +42,7 @@ class Lines:
     """
 
     title: str
-    x_t: ArrayLike
+    x_t: ArrayLike | Noised
     density: ArrayLike
     density_t: ArrayLike
     limits: tuple[float, float] = (-3.0, 3.0)
@@ -54,7 +55,9 @@ class Lines:
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
-        frames, count = _finite("x_t", self.x_t, 2).shape
+        if not isinstance(self.x_t, Noised):
+            _finite("x_t", self.x_t, 2)
+        frames, count = self.shape
         if self.x_0 is not None:
             shape = _finite("x_0", self.x_0, 2).shape
             if shape not in {(frames, count), (1, count)}:
@@ -75,15 +78,24 @@ class Lines:
     @property
     def frames(self) -> int:
         """The number of frames F."""
-        return int(np.shape(self.x_t)[0])
+        return self.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(F, N)."""
+        return self.x_t.shape if isinstance(self.x_t, Noised) else np.shape(self.x_t)
 
     def pack(self, buffer: Buffer, prefix: str) -> dict[str, Any]:
         """Add the panel's arrays to a buffer and return its header entry."""
-        names = {
-            role: buffer.add(f"{prefix}.{role}", np.asarray(values, dtype=np.float64))
-            for role, values in (("x_t", self.x_t), ("x_0", self.x_0), ("data", self.data))
-            if values is not None
-        }
+        names: dict[str, str] = {}
+        values = {"x_0": self.x_0, "data": self.data}
+        if isinstance(self.x_t, Noised):
+            names |= self.x_t.pack(buffer, prefix, Buffer.add)
+        else:
+            values["x_t"] = self.x_t
+        for role, value in values.items():
+            if value is not None:
+                names[role] = buffer.add(f"{prefix}.{role}", np.asarray(value, dtype=np.float64))
         if self.scale is not None:
             names["scale"] = buffer.add(f"{prefix}.scale", self.scale, "f32")
         return {
@@ -93,7 +105,8 @@ class Lines:
             "note": self.note,
             "axis": self.axis,
             "limits": [float(end) for end in self.limits],
-            "count": int(np.shape(self.x_t)[1]),
+            "count": self.shape[1],
+            "walk": isinstance(self.x_t, Noised) and self.x_t.walk,
             "arrays": names | self._pack_density(buffer, prefix),
         }
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diffviz.scenes.buffer.format import Buffer
+from diffviz.scenes.buffer.noising import Noised
 
 Badge: TypeAlias = Literal["exact", "learned", "data"]
 Layer: TypeAlias = Literal[
@@ -20,6 +21,7 @@ Limits: TypeAlias = tuple[float | Sequence[float], float | Sequence[float]]
 BADGES = ("exact", "learned", "data")
 MARGIN = 1e-6
 FIELD_QUANTILE = 0.9
+_FINER = 2.55  # a root of 1 is sent as 100: finer levels are not seen and weigh twice
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +30,8 @@ class Points:
 
     Attributes:
         title: the panel's name.
-        x_t: (F, N, 2) positions as drawn: multiplied by ``scale`` where one is given.
+        x_t: (F, N, 2) positions as drawn: multiplied by ``scale`` where one is given; or what the
+            browser works them out from, before that.
         limits: ``(lo, hi)``, each a number or one per axis: the part of the plane that every
             frame shows.  Points outside are clipped.  The grids below cover exactly this box.
         badge: ``exact``, ``learned`` or ``data``, or None.
@@ -63,7 +66,7 @@ class Points:
     """
 
     title: str
-    x_t: ArrayLike
+    x_t: ArrayLike | Noised
     limits: Limits = (-3.0, 3.0)
     badge: Badge | None = None
     x_0: ArrayLike | None = None
@@ -87,7 +90,7 @@ class Points:
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together."""
-        shape = np.shape(self.x_t)
+        shape = self.shape
         if len(shape) != 3 or shape[2] != 2 or 0 in shape:
             raise ValueError(f"x_t has shape {shape}; points need (frames, points, 2)")
         frames, count, _ = shape
@@ -113,7 +116,12 @@ class Points:
     @property
     def frames(self) -> int:
         """The number of frames F."""
-        return int(np.shape(self.x_t)[0])
+        return self.shape[0]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(F, N, 2)."""
+        return self.x_t.shape if isinstance(self.x_t, Noised) else np.shape(self.x_t)
 
     @property
     def box(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -128,7 +136,7 @@ class Points:
             "kind": "points",
             "title": self.title,
             "badge": self.badge,
-            "count": int(np.shape(self.x_t)[1]),
+            "count": self.shape[1],
             "limits": [lo.tolist(), hi.tolist()],
             "field_label": self.field_label,
             "density_label": self.density_label,
@@ -144,12 +152,20 @@ class Points:
             "arrays": {},
         }
         names: dict[str, str] = entry["arrays"]
-        for role in ("x_t", "x_0", "mesh", "data"):
-            value = getattr(self, role)
+        positions = {"x_0": self.x_0, "mesh": self.mesh, "data": self.data}
+        if isinstance(self.x_t, Noised):
+            entry["walk"] = self.x_t.walk
+            names |= self.x_t.pack(buffer, prefix, _add_positions)
+            if self.data is self.x_t.x_0:
+                names["data"], positions["data"] = names["start"], None
+        else:
+            positions["x_t"] = self.x_t
+        for role, value in positions.items():
             if value is not None and np.size(value):
                 names[role] = _add_positions(buffer, f"{prefix}.{role}", value)
         if self.labels is not None:
-            names["labels"] = buffer.add(f"{prefix}.labels", np.asarray(self.labels) % 10, "i32")
+            classes = np.asarray(self.labels) % 10
+            names["labels"] = buffer.add(f"{prefix}.labels", classes, "u8", 0, 255)
         if self.scale is not None:
             names["scale"] = buffer.add(f"{prefix}.scale", self.scale, "f32")
         if self.field is not None:
@@ -177,6 +193,8 @@ class Points:
 
 def _add_positions(buffer: Buffer, name: str, value: ArrayLike) -> str:
     """Quantise positions over the box that holds them all, a hair wider."""
+    if buffer.leaves_out(name):
+        return name
     array = np.asarray(value, dtype=np.float64)
     axes = tuple(range(array.ndim - 1))
     lo, hi = array.min(axis=axes), array.max(axis=axes)
@@ -201,13 +219,13 @@ def _add_field(buffer: Buffer, prefix: str, value: ArrayLike) -> dict[str, str]:
 def _add_density(buffer: Buffer, prefix: str, value: ArrayLike) -> dict[str, str]:
     """Send the square root of each frame's density relative to its own maximum, and those maxima.
 
-    The root gives the faint flanks, where the outer contours run, their share of the 256 levels.
+    The root gives the faint flanks, where the outer contours run, their share of the levels.
     """
     density = np.asarray(value, dtype=np.float64)
     peak = density.max(axis=(1, 2))
     peak = np.where(peak > 0, peak, 1.0)
     root = np.sqrt(np.maximum(density / peak[:, None, None], 0.0))
     return {
-        "density": buffer.add(f"{prefix}.density", root, "u8", 0.0, 1.0),
+        "density": buffer.add(f"{prefix}.density", root, "u8", 0.0, _FINER, changes=True),
         "density_max": buffer.add(f"{prefix}.density_max", peak, "f32"),
     }

@@ -13,7 +13,7 @@ from diffviz.scenes.buffer.format import Buffer
 
 MAX_BINS = 500
 _BLANK = 255  # the level of a cell without a number
-ROLES = ("x_t", "x_0", "eps", "z")
+ROLES = ("x_t", "x_0", "eps", "z", "start", "noise")
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,8 @@ class Term:
             frame to the next.
         values: where the followed item's value comes from: ``"x_t"``, ``"x_0"``, ``"eps"`` or
             ``"z"`` read it from the panel (eps and z are worked out where the panel lacks them),
-            an array (F or F - 1, N, D) brings it along, None leaves the symbol in place.
+            ``"start"`` and ``"noise"`` from what x_t is made of; an array (F or F - 1, N, D)
+            brings it along, None leaves the symbol in place.
         words: the quantity in everyday words.
     """
 

@@ -46,6 +46,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_ONE = "private, max-age=31536000, immutable"
 _LONGEST = 4000  # characters of a word in an address that everything on the way lets pass
 _PAYS = 0.85  # of its size: what compresses to more is sent as it is
+_SMALL = 500_000  # bytes that are worth a few milliseconds more
 _KEPT_BYTES = 64_000_000
 
 
@@ -101,10 +102,15 @@ def address(place: str, buffer: bytes, play: Play | None = None) -> str:
     """
     if play is not None and says_all(play):
         _MADE.put(play.word, (buffer, "identity"))
-        return f"{BASE}/run/{quote(play.word)}?v={version()}"
+        return address_of(play)
     digest = read_header(buffer)["id"]
     own.hold(place, digest, buffer)
     return f"{BASE}/run/own/{digest}"
+
+
+def address_of(play: Play) -> str:
+    """Return the address of a play whose word says all of it."""
+    return f"{BASE}/run/{quote(play.word)}?v={version()}"
 
 
 def addresses(play: Play, path: Path) -> dict[str, object]:
@@ -239,7 +245,7 @@ async def _worked_out(play: Play, request: Request) -> Packed | None:
 
 def _packed(buffer: bytes) -> Packed:
     """The bytes as they are sent, and how they are encoded."""
-    small = gzip.compress(buffer, 1, mtime=0)
+    small = gzip.compress(buffer, 6 if len(buffer) < _SMALL else 1, mtime=0)
     return (small, "gzip") if len(small) < _PAYS * len(buffer) else (buffer, "identity")
 
 

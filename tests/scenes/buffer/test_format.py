@@ -136,7 +136,7 @@ def test_positions_and_layers_of_a_panel_come_back() -> None:
     assert (np.abs(named["x_t"] - x_t) <= span / 65535).all()
     assert named["labels"].tolist() == [8, 9, 0, 1, 2, 3, 4]
     relative = density / named["density_max"][:, None, None]
-    np.testing.assert_allclose(named["density"] ** 2, relative, atol=1 / 255)
+    np.testing.assert_allclose(named["density"] ** 2, relative, atol=1 / 100)
     np.testing.assert_allclose(relative.max((1, 2)), 1, rtol=1e-6)
     length = np.linalg.norm(named["field"], axis=-1)
     assert length.max() <= 1 + 1e-4

@@ -8,6 +8,7 @@ that follows it; Python hears of the value once the hand lets go.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -19,9 +20,24 @@ from diffviz.ui.shell.scripts import component
 _HEARD = "_knobs"
 
 
-def heard_of(name: str) -> tuple[str, int] | None:
-    """Return the key of a knob that is on the page and how many of its reports were heard."""
-    found: tuple[str, int] | None = st.session_state.get(_HEARD, {}).get(name)
+@dataclass(frozen=True)
+class Heard:
+    """A knob that is on the page.
+
+    Attributes:
+        key: of its widget.
+        count: how many of its reports were heard.
+        stops: its values.
+    """
+
+    key: str
+    count: int
+    stops: Sequence[float]
+
+
+def heard_of(name: str) -> Heard | None:
+    """Return what is known of the knob of a name, if it is on the page."""
+    found: Heard | None = st.session_state.get(_HEARD, {}).get(name)
     return found
 
 
@@ -54,7 +70,7 @@ def knob(
     stops = sorted({kind(value) for value in (*values, usual, view.shown)})
     report = st.session_state.get(key)
     count = _number(report, "count") or 0
-    st.session_state.setdefault(_HEARD, {})[name] = key, int(count)
+    st.session_state.setdefault(_HEARD, {})[name] = Heard(key, int(count), stops)
 
     def heard() -> None:
         value = _number(st.session_state.get(key), "value")

@@ -64,7 +64,8 @@ class Knob {
     this.note = el("div", { class: "dvk-note", role: "alert", hidden: true });
     this.help = el("div", { class: "dvk-help", popover: "auto" });
     this.ask = el("button", { class: "dvk-ask", type: "button", onclick: () => this.help.togglePopover() }, "?");
-    this.root = el("div", { class: "dvk" },
+    const near = () => this.say("near");
+    this.root = el("div", { class: "dvk", onpointerenter: near, onfocusin: near },
       el("div", { class: "dvk-head" }, this.label, this.ask, this.help, this.now),
       el("div", { class: "dvk-row" },
         el("div", { class: "dvk-track" }, this.ticks, this.range), this.typed),
@@ -174,7 +175,7 @@ class Knob {
     this.tell("value", { value: this.value, count: this.count });
   }
 
-  /** @param {"move" | "rest" | "done"} phase */
+  /** @param {"near" | "move" | "rest" | "done"} phase */
   say(phase) {
     const { name, key } = this.sent;
     const detail = { name, key, value: this.value, phase, count: this.count };

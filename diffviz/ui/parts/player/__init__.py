@@ -14,7 +14,7 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -24,7 +24,7 @@ from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import Path, Play
 from diffviz.ui.parts.knob import heard_of
 from diffviz.ui.parts.wishes import ignore
-from diffviz.ui.shell.route import address, addresses, says_all
+from diffviz.ui.shell.route import address, address_of, addresses, says_all
 from diffviz.ui.shell.scripts import component
 
 __all__ = ["Moved", "Result", "player"]
@@ -161,14 +161,21 @@ def _turns(play: Play | None, knobs: Mapping[str, Path]) -> dict[str, object]:
     few, heard = play.in_hand, {name: heard_of(name) for name in knobs}
     return {
         name: {
-            "key": found[0],
-            "heard": found[1],
+            "key": found.key,
+            "heard": found.count,
             "few": None if few is None else addresses(few, knobs[name]),
             "all": addresses(play, knobs[name]),
+            "levels": _levels(play, knobs[name], found.stops),
         }
         for name, found in heard.items()
         if found is not None
     }
+
+
+def _levels(play: Play, path: Path, stops: Sequence[float]) -> str | None:
+    """Where the browser finds what it needs to follow a knob by itself, if it can."""
+    levels = play.levels(path, stops)
+    return None if levels is None else address_of(levels)
 
 
 def _result(value: Mapping[str, Any], wishes: Mapping[str, Wish], frames: int) -> Result:

@@ -15,7 +15,8 @@ export class Card {
 
   /** @param {string} name @param {string} title @param {string} label what the chart shows, read aloud */
   constructor(name, title, label) {
-    this.head = el("header", { class: "dvz-card-head" }, el("h2", { class: "dvz-card-title" }, title));
+    this.title = el("h2", { class: "dvz-card-title" }, title);
+    this.head = el("header", { class: "dvz-card-head" }, this.title);
     this.canvas = el("canvas", { class: "dvz-chart-canvas", role: "img", "aria-label": label });
     this.g = pencil(this.canvas);
     this.box = el("div", { class: "dvz-chart" }, this.canvas);

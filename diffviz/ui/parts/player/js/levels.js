@@ -14,15 +14,21 @@ import { SMALL_TYPE } from "./palette.js";
 export class LevelsCard extends Card {
   constructor(entry, run) {
     super("levels", entry.label, `${entry.label}, ${entry.axis || "by noise level"}, along the run`);
+    this.item = 0;
+    this.take(entry, run);
+    this.now = entry.names.length ? el("span", { class: "dvz-card-value" }) : null;
+    this.head.title = entry.label;
+    if (this.now) this.head.append(this.now);
+  }
+
+  take(entry, run) {
     this.entry = entry;
     this.values = run.array(entry.values);
     this.axis = new TimeAxis(run.clock);
     this.rows = this.values.shape[1];
     this.items = this.values.shape[2];
-    this.item = 0;
-    this.now = entry.names.length ? el("span", { class: "dvz-card-value" }) : null;
-    this.head.title = entry.label;
-    if (this.now) this.head.append(this.now);
+    this.base = null;
+    return true;
   }
 
   code(frame, row) {

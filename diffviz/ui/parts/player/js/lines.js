@@ -26,6 +26,14 @@ const RUG = 13;
 export class LinesView extends View {
   constructor(host, panel, run) {
     super(host, panel, run);
+    this.canvas = el("canvas", { class: "dvz-lines", role: "img" });
+    host.append(this.canvas);
+    this.take(panel, run);
+  }
+
+  // Show another run in the same place.
+  take(panel, run) {
+    Object.assign(this, { panel, run, base: null, paths: null, frame: 0 });
     this.x_t = run.role(panel, "x_t");
     this.x_0 = run.role(panel, "x_0");
     this.scale = run.role(panel, "scale");
@@ -36,9 +44,7 @@ export class LinesView extends View {
     this.chosen = this.choosePaths();
     this.data = this.readData();
     this.readDensity();
-    this.canvas = el("canvas", { class: "dvz-lines", role: "img", "aria-label": this.describe() });
-    host.append(this.canvas);
-    this.frame = 0;
+    this.canvas.setAttribute("aria-label", this.describe());
   }
 
   describe() {

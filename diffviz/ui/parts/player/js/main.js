@@ -2,7 +2,7 @@
 
 import { el, mounted, setAll, setText } from "../../shared/dom.js";
 import { clamp } from "../../shared/numbers.js";
-import { Run } from "./buffer.js";
+import { Run, readSheaf } from "./buffer.js";
 import { TimeAxis } from "./clock.js";
 import { FieldsView } from "./fields.js";
 import { FilmStrip, ImagesView } from "./images.js";
@@ -35,6 +35,7 @@ const TALL = 1.25;
 const PLANES = ["points", "fields"];
 const COPIED_MS = 1600;
 
+const MOST_LEVELS = 8;
 const PATIENCE_MS = 400;
 const RETRY_MS = 3000;
 const UNREACHABLE = "The app cannot be reached.";
@@ -80,11 +81,15 @@ class Player {
     this.coordinate = null;
     this.views = [];
     this.run = null;
+    /** @type {Record<"scrubber" | "rail" | "stepLine", any>} what shows the run as a whole */
+    this.around = { scrubber: null, rail: null, stepLine: null };
     this.reportedStep = null;
     this.revisions = {};
     this.said = {}; // what knobs have told Python, by their names
     this.moving = false; // whether one of them is being turned
     this.few = false; // whether what is shown lacks the samples that a hand does not wait for
+    this.whole = null; // the last run that did not
+    this.levels = new Map(); // by address: what makes another run of the samples of the whole one
     this.raf = 0;
     this.dirty = false;
     this.stats = { draws: 0, drawMs: 0, intervals: [], firstDraw: null };
@@ -199,20 +204,53 @@ class Player {
   }
 
   // A knob was turned: while it moves, few samples follow it, the newest value first; once it rests,
-  // all of them.  Another knob than the last has to wait until Python has heard of that one.
+  // all of them.  Where the samples stay the same, all of them follow it, from levels that are had
+  // when the hand comes near.  Another knob than the last has to wait until Python has heard of that
+  // one.
   turned(said) {
     const turns = (this.options || {}).turns || {};
     const turn = turns[said.name];
     if (!turn || !this.run) return;
+    if (said.phase === "near") {
+      if (turn.levels) this.foresee(turn.levels);
+      return;
+    }
     const ready = caughtUp(this.said, turns, said.name);
     if (said.phase === "done") this.said[said.name] = said;
     if (!ready && said.phase === "done") this.stopAsking(); // Python's next run is of both
     if (!ready || (said.phase === "move" && !turn.few)) return;
     this.moving = said.phase === "move";
+    if (this.moving && this.relevel(turn, said.value)) return;
     const url = addressAt(this.moving ? turn.few : turn.all, said.value);
     const waits = said.phase !== "done" && this.asking && this.asking.by === "move";
     if (waits) this.next = { url, by: said.phase };
     else this.fetch(url, said.phase);
+  }
+
+  // Get the levels of all values of a knob; what fails here is asked for again when the hand is back.
+  async foresee(url) {
+    if (this.levels.has(url)) return;
+    if (this.levels.size === MOST_LEVELS) this.levels.delete(this.levels.keys().next().value);
+    this.levels.set(url, null);
+    try {
+      const answer = await fetch(url, { signal: this.abort.signal });
+      if (!answer.ok) throw new Error(`The app answered with ${answer.status}.`);
+      this.levels.set(url, readSheaf(new Uint8Array(await answer.arrayBuffer())));
+    } catch {
+      this.levels.delete(url);
+    }
+  }
+
+  // Show the samples that are there at another value of a knob; false where that cannot be.
+  relevel(turn, value) {
+    const bytes = (this.levels.get(turn.levels) || new Map()).get(value);
+    if (!bytes || !this.whole) return false;
+    const run = Run.of(bytes, this.whole);
+    if (!run) return false;
+    this.stopAsking();
+    this.next = this.shownUrl = null;
+    this.show(run, "move");
+    return true;
   }
 
   // Fetch a run, giving up the one that is still on its way.
@@ -269,18 +307,20 @@ class Player {
 
   // Show a run, or the one that is there, as the page wishes it.  One that a knob has asked for is at
   // the same share of its way as the one before.
-  show(bytes, by = "page") {
+  show(data, by = "page") {
     this.stopAsking();
+    let still = false;
     try {
       const fresh = !this.run;
-      if (bytes) {
-        const run = new Run(bytes);
+      if (data) {
+        const run = data instanceof Run ? data : new Run(data);
         if (by !== "page" && this.last) {
           const place = (this.position / this.last) * (run.frames - 1);
           this.position = this.playing ? place : Math.round(place);
         }
         this.few = by === "move";
-        this.load(run, by);
+        if (!this.few) this.whole = run;
+        still = this.load(run, by) && this.few;
       }
       this.apply(this.options, fresh);
       this.message.hidden = true;
@@ -288,6 +328,7 @@ class Player {
     } catch (error) {
       this.fail(error);
     }
+    if (still) return; // all is as large as it was
     this.refreshTheme();
     this.layout();
   }
@@ -314,11 +355,11 @@ class Player {
   }
 
   // Lay a run out; where a knob has asked for it, in the places of the one before.  One that is in
-  // hand lacks layers, whose buttons stay.
+  // hand lacks layers, whose buttons stay.  Says whether everything stays where it is.
   load(run, by) {
     const kept = by !== "page" && this.views.length === run.panels.length
-      && run.panels.every((panel, k) => panel.kind === this.views[k].panel.kind && this.views[k].view.take);
-    this.disposeParts();
+      && run.panels.every((panel, k) => this.views[k].view.take && panel.kind === this.views[k].panel.kind
+        && panel.note === this.views[k].panel.note);
     if (!kept) this.disposeViews();
     this.run = run;
     this.axis = new TimeAxis(run.clock);
@@ -329,24 +370,45 @@ class Player {
       this.views = run.panels.map((panel) => this.makePanel(panel));
       this.panels.replaceChildren(...this.views.map((v) => v.section));
     }
-    const filmPanel = run.panels.find((p) => FILM_KINDS.includes(p.kind) && p.film !== false);
-    const film = filmPanel ? { View: FilmStrip, panel: filmPanel } : null;
-    this.scrubber = new Scrubber(this.slider, run, this.axis, film, (f, phase) => this.seek(f, phase));
-    this.railHost.replaceChildren();
-    this.stepHost.replaceChildren();
-    this.rail = run.rail ? new RailView(this.railHost, run.rail, run, this) : null;
-    this.stepLine = run.rail && run.rail.step ? new StepLine(this.stepHost, run.rail, run) : null;
-    this.root.classList.toggle("dvz-no-rail", !this.rail);
-    this.root.classList.toggle("dvz-no-stepline", !this.stepLine);
-    this.root.classList.toggle("dvz-own-track", Boolean(run.clock.track));
+    const same = this.renewParts(run, kept);
     this.root.setAttribute("aria-label", run.header.title || "Animation");
     setText(this.startWord, run.clock.start);
     setText(this.endWord, run.clock.end);
     if (by !== "move") this.buildToolbar();
+    if (kept) return same;
     this.observer.disconnect();
     for (const node of [this.root, this.slider, this.stepHost, this.railHost, ...this.views.map((v) => v.host)]) {
       this.observer.observe(node);
     }
+    return false;
+  }
+
+  // What depends on the run as a whole: the scrubber, the rail and the formula, each in its place
+  // where that can be.  Says whether all of them stayed.
+  renewParts(run, kept) {
+    const filmPanel = run.panels.find((p) => FILM_KINDS.includes(p.kind) && p.film !== false);
+    const film = filmPanel ? { View: FilmStrip, panel: filmPanel } : null;
+    const { rail } = run;
+    const stays = (part, ...how) => Boolean(kept && part && part.take(...how));
+    const stay = {
+      scrubber: stays(this.around.scrubber, run, this.axis, film),
+      rail: rail ? stays(this.around.rail, rail, run) : kept && !this.around.rail,
+      stepLine: rail && rail.step ? stays(this.around.stepLine, rail, run) : kept && !this.around.stepLine,
+    };
+    const make = {
+      scrubber: () => new Scrubber(this.slider, run, this.axis, film, (f, phase) => this.seek(f, phase)),
+      rail: () => (rail ? new RailView(this.railHost, rail, run, this) : null),
+      stepLine: () => (rail && rail.step ? new StepLine(this.stepHost, rail, run) : null),
+    };
+    for (const part of ["scrubber", "rail", "stepLine"]) {
+      if (stay[part]) continue;
+      if (this.around[part]) this.around[part].dispose();
+      this.around[part] = make[part]();
+    }
+    this.root.classList.toggle("dvz-no-rail", !this.around.rail);
+    this.root.classList.toggle("dvz-no-stepline", !this.around.stepLine);
+    this.root.classList.toggle("dvz-own-track", Boolean(run.clock.track));
+    return Object.values(stay).every(Boolean);
   }
 
   makePanel(panel) {
@@ -378,12 +440,6 @@ class Player {
     this.hover = null;
   }
 
-  // What depends on the run as a whole.
-  disposeParts() {
-    for (const part of [this.scrubber, this.rail, this.stepLine]) if (part) part.dispose();
-    this.scrubber = this.rail = this.stepLine = null;
-  }
-
   // Python gives a wish of the page another revision when the page asks for another step or item
   // than before, not when it only hands our own report back; so nothing jumps.
   apply(options, fresh) {
@@ -399,7 +455,7 @@ class Player {
     this.wish(options, "layers", (word) => this.setLayers(word));
     this.wish(options, "coordinate", (k) => {
       this.coordinate = k;
-      if (this.rail) this.rail.choose(k);
+      if (this.around.rail) this.around.rail.choose(k);
     });
     if (!this.few && this.follow !== null && this.follow >= this.itemCount()) this.follow = null;
     if (fresh) {
@@ -658,7 +714,7 @@ class Player {
   }
 
   parts() {
-    return [...this.views.map((v) => v.view), this.scrubber, this.rail, this.stepLine].filter(Boolean);
+    return [...this.views.map((v) => v.view), ...Object.values(this.around)].filter(Boolean);
   }
 
   showReadout(frame) {
@@ -689,8 +745,8 @@ class Player {
     this.root.classList.toggle("dvz-narrow", width < NARROW);
     this.arrange(width);
     for (const { view, host } of this.views) view.resize(host.clientWidth, host.clientHeight);
-    this.scrubber.resize(this.slider.clientWidth);
-    if (this.rail) this.rail.resize();
+    this.around.scrubber.resize(this.slider.clientWidth);
+    if (this.around.rail) this.around.rail.resize();
     this.refreshTheme();
     this.dirty = false;
     this.draw();
@@ -702,7 +758,7 @@ class Player {
   arrange(width) {
     const room = shareOf(width) * document.documentElement.clientHeight;
     const below = this.fill(width, room);
-    const beside = this.rail && width >= WIDE ? this.fill(width - RAIL.width - RAIL.gap, room) : null;
+    const beside = this.around.rail && width >= WIDE ? this.fill(width - RAIL.width - RAIL.gap, room) : null;
     const wide = beside !== null && beside.high >= below.high;
     const { columns, across, high } = wide ? beside : below;
     const left = columns * across + (columns - 1) * PANEL_GAP;
@@ -867,8 +923,8 @@ class Player {
     this.stopAsking();
     this.abort.abort();
     this.observer.disconnect();
-    this.disposeParts();
     this.disposeViews();
+    for (const part of this.parts()) part.dispose();
     this.root.remove();
     if (activePlayer === this) activePlayer = null;
   }

@@ -96,6 +96,7 @@ export class PointsView extends PlaneView {
 
   // Show another run in the same place, where it has the same limits.
   take(panel, run) {
+    if (run.role(panel, "data") !== this.data) this.stillKey = null;
     this.panel = panel;
     this.run = run;
     this.x_t = run.role(panel, "x_t");
@@ -107,8 +108,8 @@ export class PointsView extends PlaneView {
     this.density = run.role(panel, "density");
     this.scale = run.role(panel, "scale");
     this.count = panel.count;
-    this.positions = new Float32Array(2 * this.count);
-    this.drag = this.stillKey = this.densityNow = this.posteriorKey = null;
+    if (!this.positions || this.positions.length !== 2 * this.count) this.positions = new Float32Array(2 * this.count);
+    this.drag = this.densityNow = this.posteriorKey = null;
     this.status.hidden = !panel.status;
     this.describe(this.canvases.front, `${panel.title || "Points"}: ${this.count} points in the plane, `
       + `moving from ${run.clock.start} to ${run.clock.end}`);
@@ -164,11 +165,11 @@ export class PointsView extends PlaneView {
     return [a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share];
   }
 
-  // Affine map from an array's quantised values to device pixels: x = ax + bx q, y = ay + by q.
+  // Affine map from an array's entries, quantised or not, to device pixels: x = ax + bx q, y = ay + by q.
   pixelMap(array) {
-    const { lo, hi } = array;
+    const lo = array.lo || [0, 0];
     const scale = this.unit * this.ratio;
-    const gain = [0, 1].map((k) => (hi[k] - lo[k]) / 65535);
+    const gain = [0, 1].map((k) => (array.hi ? (array.hi[k] - lo[k]) / 65535 : 1));
     return {
       ax: this.origin.x * this.ratio + scale * lo[0], bx: scale * gain[0],
       ay: this.origin.y * this.ratio - scale * lo[1], by: -scale * gain[1],
@@ -354,11 +355,11 @@ export class PointsView extends PlaneView {
     const size = rows * columns;
     if (!this.densityNow) this.densityNow = new Float32Array(size);
     const { low, high, share } = around(frame, frames);
-    const { data } = this.density;
+    const { data, hi } = this.density;
     const out = this.densityNow;
     for (let i = 0; i < size; i++) {
       const q = data[low * size + i];
-      const root = (q + share * (data[high * size + i] - q)) / 255; // sent as a square root
+      const root = (q + share * (data[high * size + i] - q)) * (hi / 255); // sent as a square root
       out[i] = root * root;
     }
     return out;

@@ -80,20 +80,31 @@ export class Samples {
 
 class HistogramCard extends Card {
   constructor(entry, run, player) {
+    super("histogram", "", "");
+    this.player = player;
+    this.take(entry, run);
+    this.coordinate = this.within(player && player.coordinate !== null ? player.coordinate : entry.coordinate);
+    if (this.samples.names.length) this.head.prepend(this.makeToggle());
+    const counts = (frame) => Array.from(this.at(frame).counts);
+    Object.assign(this.node, { __diffviz: { counts, card: this } });
+  }
+
+  // Show another run; its axis stays while a hand holds a knob.
+  take(entry, run) {
     const samples = new Samples(run, run.panels[entry.panel]);
+    if (this.samples && samples.dims !== this.samples.dims) return false;
     const label = entry.label || samples.words;
-    super("histogram", label, `Histogram: ${label}, at the frame shown, against a normal distribution`);
+    setText(this.title, label);
+    this.canvas.setAttribute("aria-label",
+      `Histogram: ${label}, at the frame shown, against a normal distribution`);
     this.samples = samples;
     this.entry = entry;
     this.run = run;
-    this.player = player;
     this.panel = run.panels[entry.panel];
-    this.std = run.array(entry.std).data;
-    this.coordinate = this.within(player && player.coordinate !== null ? player.coordinate : entry.coordinate);
     this.known = new Map();
-    if (samples.names.length) this.head.prepend(this.makeToggle());
-    const counts = (frame) => Array.from(this.at(frame).counts);
-    Object.assign(this.node, { __diffviz: { counts, card: this } });
+    this.std = run.array(entry.std).data;
+    if (!this.player || !this.player.few) this.top = null;
+    return true;
   }
 
   makeToggle() {
@@ -241,8 +252,7 @@ class HistogramCard extends Card {
 // The numbers of the frame, and how its variance is shared between signal and noise.
 class NumbersCard {
   constructor(rail, run) {
-    this.run = run;
-    this.beta = rail.beta ? run.array(rail.beta).data : null;
+    this.take(rail, run);
     this.rows = new Map();
     this.table = el("dl", { class: "dvz-numbers" });
     this.addRow("t", symbolNode("t"), "time", "Time: 0 is data, 1 is pure noise");
@@ -263,7 +273,17 @@ class NumbersCard {
       el("div", { class: "dvz-gauge-bar" }, this.signal),
       el("div", { class: "dvz-gauge-legend" }, this.signalText, this.noiseText));
     this.node = el("section", { class: "dvz-card dvz-card-numbers" }, this.table, this.gauge);
+  }
+
+  // Show another run; false where it has other numbers.
+  take(rail, run) {
+    const beta = rail.beta ? run.array(rail.beta).data : null;
+    const same = !this.run || (Boolean(this.beta) === Boolean(beta)
+      && Boolean(this.run.clock.evaluations) === Boolean(run.clock.evaluations));
+    this.run = run;
+    this.beta = beta;
     this.frame = null;
+    return same;
   }
 
   addRow(key, symbol, words, title) {
@@ -308,13 +328,19 @@ class NumbersCard {
 class DistanceCard extends Card {
   constructor(entry, run) {
     super("distance", entry.label, `${entry.label} along the run`);
-    this.entry = entry;
-    this.run = run;
-    this.values = run.array(entry.values).data;
-    this.axis = new TimeAxis(run.clock);
     this.now = el("span", { class: "dvz-card-value" });
     this.head.append(this.now);
+    this.take(entry, run);
+  }
+
+  take(entry, run) {
+    this.entry = entry;
+    this.run = run;
+    this.base = null;
+    this.values = run.array(entry.values).data;
+    this.axis = new TimeAxis(run.clock);
     this.setRange();
+    return true;
   }
 
   setRange() {
@@ -426,18 +452,39 @@ class DistanceCard extends Card {
 
 // The rail ----------------------------------------------------------------------------------------
 
+// The cards of a rail, from top to bottom: what makes each, and of what.
+function cardsOf(rail) {
+  return [
+    ...(rail.histogram ? [{ Kind: HistogramCard, entry: rail.histogram }] : []),
+    ...(rail.numbers ? [{ Kind: NumbersCard, entry: rail }] : []),
+    ...(rail.levels || []).map((entry) => ({ Kind: LevelsCard, entry })),
+    ...(rail.distance ? [{ Kind: DistanceCard, entry: rail.distance }] : []),
+    ...(rail.curves || []).map((entry) => ({ Kind: DistanceCard, entry })),
+  ];
+}
+
 export class RailView {
   constructor(host, rail, run, player) {
     this.host = host;
-    this.cards = [];
-    if (rail.histogram) this.cards.push(new HistogramCard(rail.histogram, run, player));
-    if (rail.numbers) this.cards.push(new NumbersCard(rail, run));
-    for (const map of rail.levels || []) this.cards.push(new LevelsCard(map, run));
-    if (rail.distance) this.cards.push(new DistanceCard(rail.distance, run));
-    for (const curve of rail.curves || []) this.cards.push(new DistanceCard(curve, run));
+    this.player = player;
+    this.cards = cardsOf(rail).map(({ Kind, entry }) => new Kind(entry, run, player));
     host.hidden = this.cards.length === 0;
     this.root = el("div", { class: "dvz-cards" }, ...this.cards.map((card) => card.node));
     host.append(this.root);
+  }
+
+  // Show another run in the same cards; what is not measured while a hand holds a knob leaves its
+  // place empty.  False where the run takes other cards.
+  take(rail, run) {
+    const wanted = cardsOf(rail);
+    if (!this.player.few && wanted.length !== this.cards.length) return false;
+    for (const card of this.cards) {
+      const same = wanted.length && card instanceof wanted[0].Kind;
+      if (!same && !this.player.few) return false;
+      card.node.style.visibility = same ? "" : "hidden";
+      if (same && !card.take(wanted.shift().entry, run)) return false;
+    }
+    return wanted.length === 0;
   }
 
   // Show the distribution of another coordinate.
@@ -450,7 +497,7 @@ export class RailView {
   }
 
   draw(frame, state) {
-    for (const card of this.cards) card.draw(frame, state);
+    for (const card of this.cards) if (card.node.style.visibility !== "hidden") card.draw(frame, state);
   }
 
   dispose() {
@@ -470,6 +517,9 @@ export class StepValues {
     this.x_t = run.role(panel, "x_t");
     this.x_0 = run.role(panel, "x_0");
     this.scale = run.role(panel, "scale");
+    this.start = run.role(panel, "start");
+    this.noise = run.role(panel, "noise");
+    this.fresh = panel.walk;
   }
 
   read(array, frame, item, dims = this.dims) {
@@ -509,6 +559,8 @@ export class StepValues {
       return item < array.shape[1] ? this.read(array, k, item, array.shape[2]) : null;
     }
     if (term.role === "x_t") return this.current(k, item);
+    if (term.role === "start") return this.read(this.start, 0, item);
+    if (term.role === "noise") return this.read(this.noise, this.fresh ? k : 0, item);
     if (term.role === "x_0") return this.x_0 ? this.read(this.x_0, k, item) : null;
     if (term.role === "eps") return this.eps(k, item);
     return term.role === "z" ? this.remainder(term, k, item) : null;
@@ -598,9 +650,18 @@ class StepPictures {
 
 export class StepLine {
   constructor(host, rail, run) {
+    this.read(rail, run);
+    host.hidden = !this.step;
+    if (!this.step) return;
+    this.cells = [];
+    this.root = this.build();
+    host.append(this.root);
+  }
+
+  read(rail, run) {
     this.run = run;
     this.step = rail.step || null;
-    host.hidden = !this.step;
+    this.key = null;
     if (!this.step) return;
     const panel = run.panels[this.step.panel];
     if (this.step.steps !== run.frames && this.step.steps !== run.frames - 1) {
@@ -610,10 +671,23 @@ export class StepLine {
     this.asPictures = panel.kind === "images" || panel.kind === "mix";
     this.values = this.asPictures ? new StepPictures(run, panel, this.step) : new StepValues(run, panel, this.step);
     this.shift = this.values.shift;
-    this.cells = [];
-    this.root = this.build();
-    host.append(this.root);
-    this.key = null;
+  }
+
+  // A quantity that no step uses (no fresh noise, say) is not written at all.
+  used() {
+    return this.step.terms.filter((term) => this.run.array(term.coefficients).data.some((a) => a !== 0));
+  }
+
+  // Show another run in the same formula; false where it has another one.
+  take(rail, run) {
+    const before = this.cells.slice(1).map((cell) => cell.term.symbol).join();
+    const { asPictures, step } = this;
+    this.read(rail, run);
+    if (asPictures || this.asPictures || this.step.left !== step.left) return false;
+    const terms = this.used();
+    if (terms.map((term) => term.symbol).join() !== before) return false;
+    terms.forEach((term, k) => this.measure(Object.assign(this.cells[k + 1], { term })));
+    return true;
   }
 
   build() {
@@ -623,9 +697,7 @@ export class StepLine {
       "Point at a sample, or click it, to see its numbers here.");
     this.end = el("div", { class: "dvz-step-end" });
     const left = this.makeCell(null, symbolNode(this.step.left, this.step.words), 0);
-    // A quantity that no step uses (no fresh noise, say) is not written at all.
-    const used = this.step.terms.filter((term) => this.run.array(term.coefficients).data.some((a) => a !== 0));
-    const terms = used.map((term, k) => this.makeCell(term, symbolNode(term.symbol, term.words), k + 1));
+    const terms = this.used().map((term, k) => this.makeCell(term, symbolNode(term.symbol, term.words), k + 1));
     this.formula = el("div", { class: "dvz-formula" }, left, ...terms);
     const root = el("div", { class: "dvz-step", role: "group", "aria-label": "The formula of this step" },
       this.lead, el("div", { class: "dvz-step-body" }, this.formula, this.hint, this.end));
@@ -637,15 +709,9 @@ export class StepLine {
   makeCell(term, symbol, index) {
     /** @type {Record<string, any>} */
     const cell = { term, signs: [], coefficients: [], digits: 3 };
-    if (term) {
-      const all = Array.from(this.run.array(term.coefficients).data, Math.abs);
-      const most = Math.max(...all);
-      cell.digits = most >= 100 ? 1 : most >= 10 ? 2 : 3;
-      cell.width = `${fixed(most, cell.digits).length - 0.4}ch`;
-    }
     const line = (name, content) => {
       const sign = el("span", { class: "dvz-sign" }, term ? "" : null);
-      const coefficient = term ? el("span", { class: "dvz-coefficient", style: { minWidth: cell.width } }) : null;
+      const coefficient = term ? el("span", { class: "dvz-coefficient" }) : null;
       cell.signs.push(sign);
       if (coefficient) cell.coefficients.push(coefficient);
       return el("div", { class: `dvz-line dvz-line-${name}` }, index > 0 ? sign : null, coefficient,
@@ -654,7 +720,16 @@ export class StepLine {
     cell.node = el("div", { class: `dvz-term${term ? "" : " dvz-term-left"}` },
       line("symbols", symbol), line("values", this.values.fill(cell)));
     this.cells.push(cell);
+    if (term) this.measure(cell);
     return cell.node;
+  }
+
+  // How many digits the coefficients of a term have, and how much room they take.
+  measure(cell) {
+    const most = Math.max(...Array.from(this.run.array(cell.term.coefficients).data, Math.abs));
+    cell.digits = most >= 100 ? 1 : most >= 10 ? 2 : 3;
+    const room = `${fixed(most, cell.digits).length - 0.4}ch`;
+    for (const node of cell.coefficients) if (node.style.minWidth !== room) node.style.minWidth = room;
   }
 
   draw(frame, state) {

@@ -23,20 +23,27 @@ export class Scrubber {
   // null; onSeek(frame, phase) is called while a pointer drags ("start", "move", "end").
   constructor(host, run, axis, film, onSeek) {
     this.host = host;
-    this.run = run;
-    this.axis = axis;
     this.onSeek = onSeek;
-    this.frame = null;
     this.width = 0;
     this.filmHost = film ? el("div", { class: "dvz-film" }) : null;
     this.canvas = el("canvas", { class: "dvz-track", "aria-hidden": "true" });
-    this.lanes = run.clock.lanes || [];
     host.replaceChildren(...[this.filmHost, this.canvas].filter(Boolean));
     host.classList.toggle("dvz-has-film", Boolean(film));
     this.film = film ? new film.View(this.filmHost, film.panel, run, axis) : null;
     host.setAttribute("aria-valuemin", "0");
-    host.setAttribute("aria-valuemax", String(run.frames - 1));
+    this.take(run, axis, null);
     this.listen();
+  }
+
+  // Show another run in the same place; false where that takes another strip of film.
+  take(run, axis, film) {
+    if (film || (this.run && this.film)) return false;
+    this.run = run;
+    this.axis = axis;
+    this.lanes = run.clock.lanes || [];
+    this.frame = this.plots = null;
+    this.host.setAttribute("aria-valuemax", String(run.frames - 1));
+    return true;
   }
 
   listen() {

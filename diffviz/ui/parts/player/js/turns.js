@@ -4,10 +4,11 @@
  * @typedef {{before: string, after: string, special: Record<string, string>}} Addresses those of
  *   runs that differ in one number: it stands between `before` and `after`, unless it is special
  * @typedef {{key: string, heard: number, few: Addresses | null,
- *   all: Addresses}} Turn what Python says of
+ *   all: Addresses, levels: string | null}} Turn what Python says of
  *   a knob: its key, how many of its reports Python has heard, and where the runs are, with few
- *   samples (null where even they do not follow a hand) and with all of them
- * @typedef {{name: string, value: number, phase: "move" | "rest" | "done", key: string,
+ *   samples (null where even they do not follow a hand) and with all of them; and where their levels
+ *   are, if the samples are the same
+ * @typedef {{name: string, value: number, phase: "near" | "move" | "rest" | "done", key: string,
  *   count: number}} Turned what a knob says: count is the number of its last report
  */
 
