@@ -37,7 +37,8 @@ def show(data: DataConfig) -> None:
         config = arena_controls.afford(RaceConfig(data, entrants, align, samples, seed))
     made = wait_for(lambda watch: race(config, watch), f"{len(entrants)} runs", bar)
     with picture:
-        placed(made.buffer, page="arena", play=Play("arena", config))
+        play = Play("arena", config)
+        placed(made.buffer, page="arena", play=play, knobs=arena_controls.KNOBS)
     result = wait_for(lambda watch: measured(config, watch), "Measuring", bar)
     with under, st.container(key="arena_table", gap="small"):
         st.markdown(arena_words.table(result))

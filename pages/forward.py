@@ -56,7 +56,8 @@ def show(config: forward_run.ForwardConfig) -> None:
 def export(config: forward_run.ForwardConfig) -> None:
     """Offer what is shown as files; opening the menu reruns only this."""
     title = f"{config.data.title} into noise, {config.schedule.title}"
-    export_menu(lambda: forward_run.run(config), title)
+    knobs = [*reversed(config.schedule.numbers)]
+    export_menu(lambda: forward_run.run(config), title, Play("forward", config), knobs)
 
 
 noised = forward_run.ForwardConfig(data, schedule, way, seed)

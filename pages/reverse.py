@@ -91,7 +91,7 @@ def export() -> None:
     """Offer what is shown as files; apart, so that a new picture need not wait for it."""
     run: RunConfig = st.session_state[_SHOWN]
     title = f"{run.data.title} from noise by {run.sampler.title}"
-    export_menu(lambda: shown(run).buffer, title, run)
+    export_menu(lambda: shown(run).buffer, title, Play("reverse", run), ["steps"], run)
 
 
 show(data, acting)

@@ -18,6 +18,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from diffviz.core.noising import noise_like
 from diffviz.core.parametrizations import Level
 from diffviz.tools.distances import distances
 
@@ -79,13 +80,12 @@ class GaussianMixture:
             raise ValueError("weights must be positive and stds at least 0")
         self.weights = weights / weights.sum()
         self.means, self.stds = means, stds
-        self.labels = torch.arange(K) if labels is None else labels
+        self.labels = torch.arange(K, device=weights.device) if labels is None else labels
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (n, D) samples."""
         k = torch.multinomial(self.weights, n, replacement=True, generator=generator)
-        z = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
-        return self.means[k] + self.stds[k, None] * z
+        return self.means[k] + self.stds[k, None] * noise_like(self.means[k], generator)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the (B,) log densities at (B, D) places, by logsumexp.
@@ -158,7 +158,7 @@ class GaussianMixture:
         """(B, K): log w_k + log N(x; m_k, s_k^2 I)."""
         variance = self.stds**2
         normaliser = self.means.shape[1] / 2 * (2 * math.pi * variance).log()
-        squares = _scaled_square_distances(x, self.means, torch.ones(1, 1, dtype=x.dtype))
+        squares = _scaled_square_distances(x, self.means, x.new_ones(1, 1))
         return self.weights.log() - normaliser - squares / (2 * variance)
 
 
@@ -200,7 +200,7 @@ class Empirical:
     def marginal(self, alpha: float, sigma: float) -> GaussianMixture:
         """Return the mixture with a bell of std sigma at each alpha y_n, in flat coordinates."""
         N = len(self._flat)
-        ones = torch.ones(N, dtype=self._flat.dtype)
+        ones = self._flat.new_ones(N)
         return GaussianMixture(ones, alpha * self._flat, sigma * ones, self.labels)
 
     def posterior_weights(
@@ -248,7 +248,7 @@ class Empirical:
     def _minus_square_distances(self, x: Tensor, alpha: Tensor) -> Tensor:
         if x.shape[1] > _FEW_DIMENSIONS:
             return _scaled_square_distances(x, self._flat, alpha).neg_()
-        squares = torch.zeros(len(x), len(self._flat), dtype=x.dtype)
+        squares = x.new_zeros(len(x), len(self._flat))
         for x_d, y_d in zip(x.T, self._columns, strict=True):
             difference = x_d[:, None] - alpha * y_d
             squares.addcmul_(difference, difference, value=-1)
@@ -283,7 +283,7 @@ class Smoothed:
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw (n, D) samples."""
         x = self._empirical.sample(n, generator)
-        return x + self.width * torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        return x + self.width * noise_like(x, generator)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the (B,) log densities at (B, D) places."""
@@ -337,7 +337,7 @@ def _scaled_square_distances(x: Tensor, y: Tensor, alpha: Tensor) -> Tensor:
 
 def _column(level: Level, x: Tensor) -> Tensor:
     """(1, 1) for one level, (B, 1) for one per row."""
-    return torch.as_tensor(level, dtype=x.dtype).reshape(-1, 1)
+    return torch.as_tensor(level, dtype=x.dtype, device=x.device).reshape(-1, 1)
 
 
 def _rows(value: T, part: slice) -> T | Tensor:
@@ -351,7 +351,7 @@ def _masked(logits: Tensor, labels: Tensor | None, label: Tensor | int | None) -
         return logits
     if labels is None:
         raise ValueError("this distribution has no classes to condition on")
-    other = labels[None, :] != torch.as_tensor(label).reshape(-1, 1)
+    other = labels[None, :] != torch.as_tensor(label, device=labels.device).reshape(-1, 1)
     if bool(other.all(1).any()):
         raise ValueError(f"no point has the label {label}")
     return logits.masked_fill(other, -torch.inf)

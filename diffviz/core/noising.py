@@ -58,7 +58,8 @@ def noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw N(0, I) noise of ``x``'s shape, dtype and device."""
     if isinstance(generator, Noise):
         return generator.like(x)
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    place = x.device if generator is None else generator.device
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=place).to(x.device)
 
 
 def combine(*terms: tuple[float, Tensor]) -> Tensor:
@@ -111,8 +112,7 @@ def walk(
     for t in times.tolist():
         if t > s:
             alpha, sigma = transition(schedule, s, t)
-            z = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-            x, s = alpha * x + sigma * z, t
+            x, s = alpha * x + sigma * noise_like(x, generator), t
         elif t < s or t > 0:
             raise ValueError("the times of a walk must rise strictly")
         yield x

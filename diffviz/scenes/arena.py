@@ -37,6 +37,7 @@ from diffviz.scenes.configs import (
     DataConfig,
     SamplerConfig,
     ScheduleConfig,
+    steps_on,
 )
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.point_run import RunConfig
@@ -84,6 +85,11 @@ class Contestant:
         return (
             f"{SAMPLERS[self.sampler].short}, {self.steps} {'step' if self.steps == 1 else 'steps'}"
         )
+
+    @property
+    def walkable(self) -> Contestant:
+        """The same in no more steps than its schedule has."""
+        return replace(self, steps=steps_on(self.steps, self.spacing, SCHEDULES[self.schedule]()))
 
     @property
     def badge(self) -> Literal["exact", "learned"]:

@@ -127,6 +127,7 @@ def _fewer_racers(race: arena.RaceConfig) -> arena.RaceConfig:
         raise ValueError(f"1 to {MAX_PANELS} samplers race, in the plane")
     for _, who in race.entrants:
         _fits(who.model, race.data)
+    race = replace(race, entrants=tuple((k, who.walkable) for k, who in race.entrants))
     return replace(race, samples=arena.affordable(race))
 
 
@@ -214,7 +215,11 @@ SCENES: Mapping[str, Scene] = {
         lambda run, watch: collar.collars(run, watch).buffer,
         _fewer_dogs,
     ),
-    "refine": Scene(refine.RefineRun, lambda run, watch: refine.shown(run, watch).buffer),
+    "refine": Scene(
+        refine.RefineRun,
+        lambda run, watch: refine.shown(run, watch).buffer,
+        in_hand=lambda run: replace(run, count=min(run.count, _PICTURES_IN_HAND)),
+    ),
     "levels": Scene(Levels, _sheaf, _few_levels),
 }
 """The scenes, by the name in a word."""
@@ -288,6 +293,13 @@ class Play:
         """Where the numbers of its data, schedule and sampler are, by their words in an address."""
         return _numbers(self.config)
 
+    def number(self, path: Path) -> float:
+        """One of its numbers; ``path`` as in ``turned``."""
+        held = self.config
+        for name in path:
+            held = dict(held)[name] if isinstance(held, tuple) else getattr(held, name)
+        return float(held)
+
     def turned(self, path: Path, value: float) -> Play:
         """The same with another number.
 
@@ -322,12 +334,17 @@ def _numbers(config: Any, at: Path = ()) -> dict[str, Path]:
 def _with(config: Any, path: Path, value: float) -> Any:
     """A config with another number where a path leads."""
     name, *rest = path
-    held = getattr(config, name)
-    if not rest:
-        return replace(config, **{name: value})
-    if isinstance(held, tuple):  # (name, value) pairs
-        return replace(config, **{name: tuple((k, value if [k] == rest else v) for k, v in held)})
-    return replace(config, **{name: _with(held, tuple(rest), value)})
+    return replace(config, **{name: _put(getattr(config, name), tuple(rest), value)})
+
+
+def _put(held: Any, path: Path, value: float) -> Any:
+    """The same for what a field holds: the number, a config, or (name, value) pairs."""
+    if not path:
+        return value
+    if not isinstance(held, tuple):
+        return _with(held, path, value)
+    name, *rest = path
+    return tuple((k, _put(v, tuple(rest), value) if k == name else v) for k, v in held)
 
 
 def _usual(config: Any, path: Path) -> set[float]:

@@ -55,6 +55,19 @@ def test_a_run_leaves_the_app_and_plays_without_it(
     alone.locator(READY).wait_for()
     alone.wait_for_function("document.querySelector('.dvz').__diffviz.frame === 6")
     assert alone.locator(".dvz-rail").inner_text() == shown  # SNR, evaluations, distance
+    slider = alone.get_by_role("slider", name="Steps")
+    assert slider.get_attribute("aria-valuetext") == "6"
+    before = alone.evaluate("document.querySelector('.dvz').__diffviz.id")
+    for key in ("Home", "ArrowRight"):
+        slider.press(key)
+        steps = int(slider.get_attribute("aria-valuetext"))
+        assert steps != 6
+        alone.wait_for_function(f"document.querySelector('.dvz').__diffviz.frames === {steps + 1}")
+    slider.press("End")
+    while slider.get_attribute("aria-valuetext") != "6":
+        slider.press("ArrowLeft")
+    alone.wait_for_function(f"document.querySelector('.dvz').__diffviz.id === '{before}'")
+    alone.evaluate("document.activeElement.blur()")
     alone.keyboard.press("Home")
     alone.wait_for_function("document.querySelector('.dvz').__diffviz.frame === 0")
     assert [url for url in asked if not url.startswith(("file:", "blob:"))] == []

@@ -409,9 +409,10 @@ def test_zero_terminal_snr_shows_before_and_after(page: Page, visit: Any, wait_i
     assert "zsnr=1" in page.url
 
 
-def test_the_curves_can_be_downloaded(page: Page, visit: Any) -> None:
+def test_the_curves_can_be_downloaded(page: Page, visit: Any, wait_idle: Idle) -> None:
     visit(page, "?schedules=linear,edm&linear_T=20")
     page.get_by_text("Load and download").click()
+    wait_idle(page)
     with page.expect_download() as csv_file:
         page.get_by_role("button", name="Download CSV").click()
     table = csv_file.value.path().read_text().splitlines()

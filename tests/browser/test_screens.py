@@ -78,7 +78,7 @@ def test_the_picture_comes_first_and_all_can_be_read(
     for size in ("1280x720", "1024x768", "390x844", "1440x900"):
         width, height = (int(part) for part in size.split("x"))
         page.set_viewport_size({"width": width, "height": height})
-        screens.settle(page, quiet=450)
+        screens.settle(page, quiet=300)
         found = screens.measure(page)
         assert found is not None
         assert screens.broken(found, size) == []
@@ -100,7 +100,8 @@ def test_the_picture_comes_first_and_all_can_be_read(
         assert [str(text) for text in read if text.faint] == [], theme
         assert [str(text) for text in read if text.small] == []
         assert [text.words for text in read if ":material/" in text.words] == []
-        assert page.evaluate(FOUND, [RULES, ALWAYS, OF_STREAMLIT]) == [], theme
+        if theme == "light":  # the rules for colours are those above
+            assert page.evaluate(FOUND, [RULES, ALWAYS, OF_STREAMLIT]) == []
 
 
 def test_a_finger_finds_its_targets(new_page: Any, app_url: str, wait_idle: Any) -> None:

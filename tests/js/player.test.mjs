@@ -67,6 +67,7 @@ function noisedRun({ kept, added, walk, noise = [[0.5, -0.5, 1, 2]], held = "a" 
   const header = { held, arrays, clock: { frames, arrays: { t: "t" } }, panels: [{ walk, arrays: names }] };
   return (without = []) => {
     for (const name of without) delete arrays[name];
+    header.hollow = without.length > 0;
     return joined(block("DVZ1", header), data);
   };
 }

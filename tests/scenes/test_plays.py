@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pytest
 
+from diffviz.core.schedules import SCHEDULES
 from diffviz.scenes import forward
 from diffviz.scenes.arena import Contestant, RaceConfig
 from diffviz.scenes.buffer import decode, read_header, unbind
@@ -24,6 +25,7 @@ from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.picture_run import GenerateRun
 from diffviz.scenes.plays import SCENES, Play, play_of, version
 from diffviz.scenes.point_run import RunConfig
+from diffviz.scenes.refine import RefineRun
 
 FEW = SamplerConfig("heun", 4, "karras", seed=3)
 RACE = (
@@ -186,6 +188,7 @@ TURNS = [
     (Play("guidance", GuidedRun()), ("scale",), (3.0, 4.5, 7)),
     (Play("guidance", GuidedRun()), ("setting", "sampler", "steps"), (40, 50, 3)),
     (Play("images", GenerateRun("mnist", guidance=2.5)), ("guidance",), (1.0, 1.5, 0)),
+    (PLAYS[4], ("entrants", "A", "steps"), (3, 10)),
 ]
 
 
@@ -238,6 +241,16 @@ def test_levels_that_cannot_be_had_are_refused(path: list[str], at: list[float],
         play_of(word).within_reach.buffer()
 
 
+def test_a_contestant_takes_no_more_steps_than_its_schedule_has() -> None:
+    race = RaceConfig(
+        DataConfig("moons", 50), (("A", Contestant("ddim", 1000, "trailing", "linear")),)
+    )
+    assert SCHEDULES["linear"]().T == 1000
+    assert Play("arena", race).within_reach.config.entrants[0][1].steps == 1000
+    leading = RaceConfig(race.data, (("A", Contestant("ddim", 1000, "leading", "linear")),))
+    assert Play("arena", leading).within_reach.buffer()
+
+
 def test_what_follows_a_hand_begins_the_whole() -> None:
     play = Play("reverse", RunConfig(samples=900, sampler=SamplerConfig(steps=4)))
     whole, few = (decode(each.buffer()) for each in (play, play.in_hand))
@@ -245,6 +258,7 @@ def test_what_follows_a_hand_begins_the_whole() -> None:
     assert "density" not in few[0]["panels"][0]["arrays"]
     np.testing.assert_allclose(few[1]["p0.x_t"], whole[1]["p0.x_t"][:, :500], atol=2e-3)
     assert Play("reverse", RunConfig(samples=20)).in_hand.config.samples == 20
+    assert Play("refine", RefineRun(count=10)).in_hand.config.count == 2
     for item, stays in ((499, True), (500, False)):
         moved = replace(play.config, moved=(item, 0.5, 0.5))
         assert (replace(play, config=moved).in_hand.config.moved is not None) is stays

@@ -75,6 +75,7 @@ def encode(
         {
             "title": title,
             "held": held,
+            "hollow": hollow,
             "clock": clock.pack(buffer),
             "panels": [panel.pack(buffer, f"p{i}") for i, panel in enumerate(panels)],
             "rail": rail.pack(buffer, "rail") if rail is not None else None,

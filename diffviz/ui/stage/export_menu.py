@@ -6,31 +6,45 @@ A file is made when its button is pressed, not before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
 import torch
 from torch import Tensor
 
+from diffviz.core.run import kept
 from diffviz.exchange.export import images_to_gif, points_to_gif, samples_to_csv, trajectory_to_npz
-from diffviz.scenes.buffer import decode
-from diffviz.scenes.buffer.format import read_header
+from diffviz.scenes.buffer import decode, read_header, unbind
+from diffviz.scenes.plays import Path, Play
 from diffviz.scenes.point_run import RunConfig, made
 from diffviz.scenes.script import can_be_written, python_script
-from diffviz.ui.parts.player.standalone import standalone
+from diffviz.ui.parts.knob import Heard, heard_of
+from diffviz.ui.parts.player.standalone import Kept, standalone
 from diffviz.ui.shell import theme
 
-_WEB = "One file that plays and scrubs in any browser, without a network."
+_WEB = "One file that plays, scrubs and keeps a knob, in any browser, without a network."
+_MADE = "Made with diffviz."
+_FEW = "While its knob is turned it shows fewer samples."
+_MOST_LEVELS, _MOST_RUNS = 50, 12
+_MOST_BYTES = 8_000_000
 _SCRIPT = "Makes the same run again with the library: same data, same noise, same steps."
 
 
-def export_menu(shown: Callable[[], bytes], title: str, run: RunConfig | None = None) -> None:
+def export_menu(
+    shown: Callable[[], bytes],
+    title: str,
+    play: Play,
+    knobs: Sequence[str],
+    run: RunConfig | None = None,
+) -> None:
     """Draw the menu.
 
     Args:
         shown: returns what the player shows; called when the menu is opened.
         title: what it is called, also in the names of the files.
+        play: what is shown.
+        knobs: the names of those of which a web page keeps the first that is here.
         run: the reverse run that it shows, whose numbers and script are offered too.
     """
     stem = "diffviz-" + re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
@@ -46,7 +60,8 @@ def export_menu(shown: Callable[[], bytes], title: str, run: RunConfig | None = 
         return
     buffer = shown()
     with menu:
-        page = partial(standalone, buffer, title, "Made with diffviz.")
+        here = [(play.numbers[name], found) for name in knobs if (found := heard_of(name))]
+        page = partial(_page, buffer, title, play, *here[:1])  # made where there is no session
         _button("Web page (HTML)", page, f"{stem}.html", "text/html", "html", _WEB)
         if read_header(buffer)["panels"][0]["kind"] in ("points", "images"):
             gif = partial(animation, buffer, colors.data, colors.background)
@@ -58,6 +73,36 @@ def export_menu(shown: Callable[[], bytes], title: str, run: RunConfig | None = 
         if can_be_written(run):
             script = partial(python_script, run)
             _button("Python script", script, f"{stem}.py", "text/x-python", "code", _SCRIPT)
+
+
+def _page(buffer: bytes, title: str, play: Play, knob: tuple[Path, Heard] | None = None) -> str:
+    if knob is None:
+        return standalone(buffer, title, _MADE)
+    path, here = knob
+    runs = kept_runs(play, path, here.stops)
+    note = _MADE if play.levels(path, here.stops) else f"{_MADE} {_FEW}"
+    return standalone(buffer, title, note, Kept(here.label, play.number(path), here.usual, runs))
+
+
+def kept_runs(play: Play, path: Path, stops: Sequence[float]) -> dict[float, bytes]:
+    """Return what a page shows at the stops of a knob, evenly chosen among them.
+
+    Args:
+        play: what is shown.
+        path: where the knob's number is in it.
+        stops: of the knob.
+    """
+    levels = play.levels(path, _some(stops, _MOST_LEVELS))
+    if levels is not None:
+        return unbind(levels.buffer())
+    few = play.in_hand or play
+    first = few.turned(path, stops[0]).within_reach.buffer()
+    most = min(max(_MOST_BYTES // len(first), 2), _MOST_RUNS)
+    return {value: few.turned(path, value).within_reach.buffer() for value in _some(stops, most)}
+
+
+def _some(stops: Sequence[float], most: int) -> list[float]:
+    return [stops[k] for k in kept(len(stops) - 1, most)]
 
 
 def animation(buffer: bytes, color: str, background: str) -> bytes:

@@ -57,6 +57,9 @@ SETUPS = [
 ]
 
 
+TOLD: dict[str, set[str]] = {}
+
+
 @pytest.mark.parametrize(("key", "kept"), SETUPS)
 def test_a_page_uses_its_question_and_tells_nonsense_of_every_one_of_its_parameters(
     key: str, kept: Mapping[str, object]
@@ -65,10 +68,14 @@ def test_a_page_uses_its_question_and_tells_nonsense_of_every_one_of_its_paramet
     at = opened(key, kept)  # what a question sets up may have controls of its own
     assert "The link" not in said(at), said(at)
     drawn = at.session_state[links._MEMORY].present()
-    words = [each.key for each in drawn if refuses(each) and each.key not in kept]
+    told_before = TOLD.setdefault(key, set())  # by an earlier set-up of the page
+    words = [each.key for each in drawn if refuses(each) and each.key not in {*kept, *told_before}]
+    if not words:
+        return
     at = opened(key, {**kept, **dict.fromkeys(words, NONSENSE)})
     told = said(at)
     assert [word for word in words if f"`{word}={NONSENSE}`" not in told] == []
+    told_before.update(words)
 
 
 ODD: list[tuple[str, dict[str, object], dict[str, object], tuple[str, ...]]] = [

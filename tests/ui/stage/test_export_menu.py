@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from diffviz.scenes.configs import DataConfig, SamplerConfig
+from diffviz.scenes.buffer import decode, read_header, unbind
+from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.forward import ForwardConfig
+from diffviz.scenes.plays import Play
 from diffviz.scenes.point_run import RunConfig, made, shown
-from diffviz.ui.parts.player.standalone import standalone
-from diffviz.ui.stage.export_menu import animation
+from diffviz.ui.parts.player.standalone import Kept, standalone
+from diffviz.ui.stage.export_menu import animation, kept_runs
 
 POINTS = RunConfig(DataConfig("moons", 50), samples=40, sampler=SamplerConfig(steps=4))
 DIGITS = RunConfig(DataConfig("digits", 30), samples=6, sampler=SamplerConfig(steps=3))
@@ -31,6 +34,32 @@ def test_a_page_carries_the_player_and_the_run() -> None:
     assert '"link": null' in page, "a file has no address to copy"
     for address in re.findall(r"https?://[^\s\"'<]+", page):
         assert address == "http://www.w3.org/2000/svg"  # a name, not a place
+
+
+def test_a_page_keeps_a_knob_with_what_is_shown_at_its_stops() -> None:
+    play = Play("reverse", POINTS)
+    runs = kept_runs(play, ("sampler", "steps"), [1, 2, 4, 8])
+    assert list(runs) == [1, 2, 4, 8]
+    for steps, buffer in runs.items():
+        header, _ = decode(buffer)
+        assert header["clock"]["frames"] == steps + 1
+        assert header["panels"][0]["count"] == 40
+    page = standalone(shown(POINTS).buffer, "Moons", knob=Kept("Steps", 4, 50, runs))
+    found = re.search(r'const sheaf = "([^"]+)"', page)
+    assert found is not None
+    assert unbind(gzip.decompress(base64.b64decode(found.group(1)))) == runs
+    assert '"label": "Steps"' in page
+    assert '"stops": [1, 2, 4, 8]' in page
+    assert page.count("const mount = ") == 2
+    assert 'const sheaf = "";' in standalone(shown(POINTS).buffer, "Moons")
+
+
+def test_a_page_keeps_some_of_many_stops() -> None:
+    assert len(kept_runs(Play("reverse", POINTS), ("sampler", "steps"), range(1, 40))) == 12
+    noised = Play("forward", ForwardConfig(DataConfig("moons", 50), ScheduleConfig("linear")))
+    runs = kept_runs(noised, ("schedule", "T"), range(2, 1000))
+    assert (len(runs), min(runs), max(runs)) == (50, 2, 999)
+    assert all(read_header(buffer)["hollow"] for buffer in runs.values())
 
 
 def test_a_page_is_made_of_a_run_only() -> None:

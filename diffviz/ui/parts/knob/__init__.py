@@ -27,12 +27,16 @@ class Heard:
     Attributes:
         key: of its widget.
         count: how many of its reports were heard.
+        label: what is chosen.
         stops: its values.
+        usual: the one that is marked.
     """
 
     key: str
     count: int
+    label: str
     stops: Sequence[float]
+    usual: float
 
 
 def heard_of(name: str) -> Heard | None:
@@ -70,7 +74,9 @@ def knob(
     stops = sorted({kind(value) for value in (*values, usual, view.shown)})
     report = st.session_state.get(key)
     count = _number(report, "count") or 0
-    st.session_state.setdefault(_HEARD, {})[name] = Heard(key, int(count), stops)
+    st.session_state.setdefault(_HEARD, {})[name] = Heard(
+        key, int(count), label, stops, kind(usual)
+    )
 
     def heard() -> None:
         value = _number(st.session_state.get(key), "value")

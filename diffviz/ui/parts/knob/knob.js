@@ -6,7 +6,7 @@ import { el, mounted, setAll, setText } from "../shared/dom.js";
 import { clamp } from "../shared/numbers.js";
 
 const KEYS_MS = 250; // after the last key
-const REST_MS = 120; // while the hand holds still
+const REST_MS = 80; // while the hand holds still
 const THUMB = 16; // pixels
 const MOST_TICKS = 30; // more would be a bar
 

@@ -27,7 +27,6 @@ from diffviz.scenes.configs import (
     SCHEDULE_TEXT,
     SPACING_TEXT,
     DataConfig,
-    steps_on,
 )
 from diffviz.scenes.models import ModelConfig
 from diffviz.ui.choices import controls, own_models, widgets
@@ -37,6 +36,9 @@ from diffviz.ui.shell import links
 
 LETTERS = "ABCD"
 MAX_STEPS = 200
+
+KNOBS = {f"steps_{letter}": ("entrants", letter, "steps") for letter in LETTERS}
+"""Where the numbers of its knobs are in a race."""
 
 ALIGN = {"noise": "Noise level", "calls": "Network calls"}
 """What a frame of the common clock is: the word in the address and what the page says."""
@@ -162,9 +164,7 @@ def resolve(pick: Pick, data: DataConfig) -> tuple[Contestant, str | None]:
         The contestant, and what is to be said if another denoiser than the asked one acts, or
         fewer steps are taken.
     """
-    schedule = SCHEDULES[pick.schedule]()
-    steps = steps_on(pick.steps, pick.spacing, schedule)
-    plain = Contestant(pick.sampler, steps, pick.spacing, pick.schedule)
+    plain = Contestant(pick.sampler, pick.steps, pick.spacing, pick.schedule).walkable
     if pick.model in ("exact", "points"):
         return replace(plain, points=pick.model == "points"), None
     model, why = _trained(pick.model, data)

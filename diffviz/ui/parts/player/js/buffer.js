@@ -55,15 +55,15 @@ export class Run {
   }
 
   /**
-   * The run that has levels of its own and the samples of another one; null where those are of
-   * something else, or too few.
+   * The run of these bytes, with the samples of another one where it lacks its own; null where those
+   * are of something else, or too few.
    * @param {Uint8Array} bytes @param {Run} whole
    */
   static of(bytes, whole) {
     const run = new Run(bytes, whole);
+    if (!run.header.hollow) return run;
     const enough = run.panels.every((panel) => !panel.walk || run.frames <= whole.draws(panel) + 1);
-    const same = run.header.held && run.header.held === whole.header.held;
-    return same && enough ? run : null;
+    return run.header.held === whole.header.held && enough ? run : null;
   }
 
   /** How many draws of fresh noise a walk has. @param {Panel} panel */

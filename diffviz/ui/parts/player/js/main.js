@@ -197,6 +197,7 @@ class Player {
   update(data, state, trigger) {
     this.report = { state, trigger };
     this.options = data;
+    if (data.sheaf) this.levels.set("kept", readSheaf(data.sheaf));
     if (data.buffer) this.show(data.buffer);
     else if (this.run && (this.moving || !caughtUp(this.said, data.turns || {}))) return; // the hand is ahead
     else if (this.run && data.url === this.shownUrl) this.show(null);
@@ -218,9 +219,11 @@ class Player {
     const ready = caughtUp(this.said, turns, said.name);
     if (said.phase === "done") this.said[said.name] = said;
     if (!ready && said.phase === "done") this.stopAsking(); // Python's next run is of both
-    if (!ready || (said.phase === "move" && !turn.few)) return;
+    if (!ready || (said.phase === "move" && !turn.few && !turn.levels)) return;
     this.moving = said.phase === "move";
-    if (this.moving && this.relevel(turn, said.value)) return;
+    if (said.value === turn.here) this.show(this.options.buffer, "rest");
+    else if ((this.moving || !turn.all) && this.relevel(turn, said.value)) return;
+    if (!turn.all) return; // in a file
     const url = addressAt(this.moving ? turn.few : turn.all, said.value);
     const waits = said.phase !== "done" && this.asking && this.asking.by === "move";
     if (waits) this.next = { url, by: said.phase };
