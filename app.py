@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from diffviz.ui.shell import links, route, theme
+from diffviz.ui.shell import links, route, serve, theme
 from diffviz.ui.shell.skeleton import PAGES
 
 
@@ -33,4 +33,5 @@ def draw() -> None:
 if __name__ == "__main__":  # Streamlit runs this file for every reader
     draw()
 else:  # and imports it once, to serve it
+    serve.check()
     app = st.App(__file__, routes=route.ROUTES)

@@ -7,9 +7,10 @@ is why clipping x_0 needs no further care: eps follows.
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ __all__ = [
     "Wrapper",
 ]
 
+T = TypeVar("T")
+
 
 class Denoiser(ABC):
     """E[x_0 | x_t], exact or learned.
@@ -49,6 +52,10 @@ class Denoiser(ABC):
         """Return how many calls of the underlying model (NFE) a call with this condition costs."""
         return 1
 
+    def to(self, device: torch.device | str) -> Self:
+        """Return the same denoiser for inputs on a device: its tensors moved, networks copied."""
+        return _moved(self, torch.device(device))
+
     @abstractmethod
     def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
         """Return the prediction of x_0.
@@ -61,6 +68,22 @@ class Denoiser(ABC):
         Returns:
             a tensor of ``x_t``'s shape.
         """
+
+
+def _moved(held: T, device: torch.device) -> T:
+    """What is held, with every tensor in it on a device; what has none stays itself."""
+    moved: Any = held
+    if isinstance(held, Tensor):
+        moved = held.to(device)
+    elif isinstance(held, nn.Module):
+        if any(weight.device != device for weight in held.parameters()):
+            moved = copy.deepcopy(held).to(device)
+    elif isinstance(held, dict):
+        moved = {name: _moved(part, device) for name, part in held.items()}
+    elif isinstance(held, Denoiser | Distribution):
+        moved = copy.copy(held)
+        vars(moved).update(_moved(vars(held), device))
+    return moved  # type: ignore[no-any-return]
 
 
 class Wrapper(Denoiser):
@@ -144,7 +167,7 @@ class OnPath(Wrapper):
         low, high = self.own.log_snr(torch.tensor([1.0, self._first], dtype=torch.float64))
         at = self.own.t_at_log_snr(log_snr.clamp(low, high)).clamp_min(self._first)
         scale = _size(self.own, at) / _size(self.schedule, times)
-        scale = scale.to(x_t.dtype).reshape(-1, *[1] * (x_t.ndim - 1))
+        scale = scale.to(x_t.device, x_t.dtype).reshape(-1, *[1] * (x_t.ndim - 1))
         return self.denoiser(scale * x_t, at, **cond)
 
 

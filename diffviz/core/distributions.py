@@ -24,7 +24,8 @@ from diffviz.tools.distances import distances
 
 __all__ = ["Distribution", "Empirical", "GaussianMixture", "Smoothed"]
 
-_CHUNK_ELEMENTS = 1 << 19  # rows x points worked on at once: what fits a core's cache
+_CHUNK_ELEMENTS = 1 << 19  # rows x points worked on at once: what fits a core's cache,
+_CHUNK_ELSEWHERE = 1 << 26  # and what a GPU has room for
 _FEW_DIMENSIONS = 8
 _BLOCK = 16
 
@@ -227,7 +228,8 @@ class Empirical:
         """
         x = x_t.flatten(1)
         out = torch.empty_like(x)
-        for part in _parts(len(x), _CHUNK_ELEMENTS // len(self._flat)):
+        most = _CHUNK_ELEMENTS if x.device.type == "cpu" else _CHUNK_ELSEWHERE
+        for part in _parts(len(x), most // len(self._flat)):
             at = _rows(alpha, part), _rows(sigma, part), _rows(label, part)
             # As a linear layer: for few coordinates a product with (N, D) is several times slower.
             out[part] = torch.nn.functional.linear(self._weights(x[part], *at), self._columns)

@@ -152,7 +152,13 @@ class NetworkConfig:
             )
 
 
-def levels_at(schedule: Schedule, target: str, t: Tensor, dtype: torch.dtype) -> Levels:
+def levels_at(
+    schedule: Schedule,
+    target: str,
+    t: Tensor,
+    dtype: torch.dtype,
+    device: torch.device | None = None,
+) -> Levels:
     """Return the levels at (K,) times, worked out in float64 and rounded once.
 
     Raises:
@@ -160,11 +166,11 @@ def levels_at(schedule: Schedule, target: str, t: Tensor, dtype: torch.dtype) ->
     """
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}: choose one of {', '.join(TARGETS)}")
-    t = t.detach().double()
+    t = t.detach().cpu().double()
     alpha, sigma = schedule(t)
     slopes = schedule.derivatives(t) if target == "velocity" else (alpha, sigma)
     mix = TARGETS[target](alpha, sigma, *slopes)
-    return Levels(*(level.to(dtype)[:, None, None] for level in (alpha, sigma, *mix)))
+    return Levels(*(level.to(device, dtype)[:, None, None] for level in (alpha, sigma, *mix)))
 
 
 class Conditional(nn.Module, ABC):
@@ -203,8 +209,9 @@ class Conditional(nn.Module, ABC):
         """
         together = bool((t == t[:1]).all())  # as in a sampler: the level is read once for all
         grouped = x_t[None] if together else x_t[:, None]
-        levels = levels_at(self.schedule, self.predicts, t[:1] if together else t, x_t.dtype)
-        labels = self._labels(label, len(x_t))
+        times = t[:1] if together else t
+        levels = levels_at(self.schedule, self.predicts, times, x_t.dtype, x_t.device)
+        labels = self._labels(label, x_t)
         return self.at(
             grouped, levels, None if labels is None else labels.reshape(grouped.shape[:2])
         ).reshape(x_t.shape)
@@ -219,13 +226,13 @@ class Conditional(nn.Module, ABC):
             label: (K, m) classes, ``null_label`` for no condition; None without classes.
         """
 
-    def _labels(self, label: Tensor | int | None, batch: int) -> Tensor | None:
-        classes = self.config.classes
+    def _labels(self, label: Tensor | int | None, x_t: Tensor) -> Tensor | None:
+        classes, batch = self.config.classes, len(x_t)
         if label is None:
-            return torch.full((batch,), classes) if classes else None
+            return torch.full((batch,), classes, device=x_t.device) if classes else None
         if not classes:
             raise ValueError("this network was built without classes, so it takes no label")
-        labels = torch.as_tensor(label)
+        labels = torch.as_tensor(label, device=x_t.device)
         labels = labels.expand(batch) if labels.ndim == 0 else labels
         if labels.shape != (batch,) or int(labels.min()) < 0 or int(labels.max()) > classes:
             raise ValueError(
@@ -296,7 +303,7 @@ def level_ratio(levels: Levels) -> Tensor:
 
 def waves(x: Tensor, half_period: float, octaves: int) -> Tensor:
     """Return (..., C (1 + 2 octaves)): x, and the sines and cosines of its octaves."""
-    frequency = math.pi / half_period * 2.0 ** torch.arange(octaves, dtype=x.dtype)
+    frequency = math.pi / half_period * 2.0 ** torch.arange(octaves, dtype=x.dtype, device=x.device)
     phase = (x[..., None] * frequency).flatten(-2)
     return torch.cat([x, phase.sin(), phase.cos()], -1)
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from diffviz.core.denoisers import Conditioned, Denoiser, Guided, OnPath
+from diffviz.core.denoisers import Conditioned, Denoiser, Guided, Network, OnPath
 from diffviz.core.inversion import PATH
 from diffviz.core.run import Watch, ignore, part_of
 from diffviz.core.schedules import Schedule
@@ -25,7 +25,7 @@ from diffviz.scenes.caching import cached
 from diffviz.scenes.canonical import within
 from diffviz.scenes.configs import MAX_GUIDANCE, SamplerConfig, ScheduleConfig
 from diffviz.scenes.picture_run import DEFAULT_SAMPLER, DEFAULT_SCHEDULE, Floats, record
-from diffviz.scenes.sharing import Shared, in_parts
+from diffviz.scenes.sharing import Shared, in_parts, multiplying_best
 from diffviz.studies.collar_rates import GIVEN_STEPS, GUIDANCE
 from diffviz.studies.collars import change, labels_of, trip
 
@@ -52,9 +52,14 @@ def ready() -> bool:
     return True
 
 
+@cache
+def _network() -> Network:
+    return multiplying_best(dog_model().denoiser)
+
+
 def _answers(schedule: Schedule, asked: bool | None, count: int, guidance: float) -> Denoiser:
     """The network asked for a collar, for none, or for neither, its batch shared by the cores."""
-    network = dog_model().denoiser
+    network = _network()
     module = network.module
     assert isinstance(module, UNet)
     on_path = OnPath(network, network.schedule, schedule)

@@ -90,7 +90,12 @@ class GenerateRun:
     def denoiser(self, schedule: Schedule) -> Denoiser:
         """What answers."""
         return picture_sets.answers(
-            self.pictures, schedule, self.labels(), self.guidance, clipped=self.clipped
+            self.pictures,
+            schedule,
+            self.labels(),
+            self.guidance,
+            clipped=self.clipped,
+            quick=True,
         )
 
     def plan(self) -> Plan:

@@ -8,12 +8,12 @@ from functools import cache
 
 from torch import Tensor
 
-from diffviz.core.denoisers import Clipped, Conditioned, Denoiser, Guided, OnPath
+from diffviz.core.denoisers import Clipped, Conditioned, Denoiser, Guided, Network, OnPath
 from diffviz.core.schedules import Schedule
 from diffviz.data.pictures import IMAGE_INFO
 from diffviz.models.pretrained import classifier, image_model
 from diffviz.networks.classifier import Classifier
-from diffviz.scenes.sharing import Shared
+from diffviz.scenes.sharing import Shared, multiplying_best
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ def answers(
     guidance: float = 1.0,
     *,
     clipped: bool = True,
+    quick: bool = False,
 ) -> Denoiser:
     """The network of a set, asked on a path, its batch shared between the cores.
 
@@ -94,8 +95,10 @@ def answers(
         labels: (N,) the class of each picture, None for any.
         guidance: the guidance scale, see ``Guided``.
         clipped: whether x_0 is held in the pixels' range.
+        quick: whether it multiplies as the device does it best, which pictures do not show, rather
+            than in float32, which likelihoods and the way back to noise need.
     """
-    network = image_model(name).denoiser
+    network = _quick(name) if quick else image_model(name).denoiser
     asked: Denoiser = OnPath(network, network.schedule, schedule)
     if labels is not None:
         asked = Guided(asked, guidance)
@@ -103,6 +106,11 @@ def answers(
         asked = Clipped(asked)
     shared = Shared(asked)
     return shared if labels is None else Conditioned(shared, label=labels)
+
+
+@cache
+def _quick(name: str) -> Network:
+    return multiplying_best(image_model(name).denoiser)
 
 
 def evaluations(labels: Tensor | None, guidance: float) -> int:

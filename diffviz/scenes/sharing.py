@@ -1,8 +1,8 @@
-"""Threads for torch: helpers that share out the parts of one run between the cores."""
+"""Where runs are worked out: by helpers that share them out between the cores, or on a GPU."""
 
 from __future__ import annotations
 
-import os
+import copy
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffviz.core.denoisers import Denoiser, Wrapper
+from diffviz.core.denoisers import Denoiser, Network, Wrapper
+from diffviz.tools import device
+from diffviz.tools.device import CORES
 
 
 def work_alone() -> None:
@@ -23,23 +25,32 @@ def work_alone() -> None:
     torch.set_flush_denormal(True)
 
 
-CORES = min(os.cpu_count() or 1, 4)
-"""How many parts a batch is cut into."""
-
 HELPERS = ThreadPoolExecutor(CORES, "diffviz-part", initializer=work_alone)
 """The threads; what runs in them must not wait for another of them."""
 
 _BLOCK = 16  # points that a processor works on at once
 
 
+def multiplying_best(network: Network) -> Network:
+    """A copy of a large network that multiplies as the device does it best."""
+    module = copy.deepcopy(network.module).to(device.multiplies_in())
+    return Network(module, network.schedule, network.predicts)
+
+
 class Shared(Wrapper):
-    """A denoiser whose batch is shared between the cores; every sample is answered on its own."""
+    """A denoiser whose batch is shared between the cores; every sample is answered on its own.
+
+    Where the app has a GPU the denoiser is there, and the whole batch is answered at once.
+    """
 
     def __init__(self, denoiser: Denoiser) -> None:
-        self.denoiser, self.exact = denoiser, denoiser.exact
+        self.denoiser, self.exact = denoiser.to(device.chosen()), denoiser.exact
 
     def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
         """Return what the denoiser answers; tensors in the condition are cut as the batch is."""
+        there = device.chosen()
+        if there.type != "cpu":
+            return self._elsewhere(there, x_t, t, cond)
         cuts = _cuts(x_t)
         parts = [x_t[cut] for cut in cuts]
         conditions = [{name: _part(v, len(x_t), cut) for name, v in cond.items()} for cut in cuts]
@@ -49,6 +60,13 @@ class Shared(Wrapper):
             return self.denoiser(part, t, **own)
 
         return torch.cat(list(HELPERS.map(answer, parts, conditions)))
+
+    @torch.inference_mode()
+    def _elsewhere(
+        self, there: torch.device, x_t: Tensor, t: Tensor | float, cond: dict[str, Any]
+    ) -> Tensor:
+        told = {name: v.to(there) if isinstance(v, Tensor) else v for name, v in cond.items()}
+        return self.denoiser(x_t.to(there), t, **told).to(x_t.device)
 
 
 def _cuts(batch: Tensor) -> list[slice]:

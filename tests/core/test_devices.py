@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from diffviz.core.denoisers import Exact, Guided
-from diffviz.core.distributions import Empirical, GaussianMixture
+from diffviz.core.denoisers import Conditioned, Exact, Guided, Network
+from diffviz.core.distributions import Empirical, GaussianMixture, Smoothed
 from diffviz.core.grids import make_grid
 from diffviz.core.noising import Noise, jump, walk
 from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES
+from diffviz.networks.mlp import NetworkConfig, levels_at
+from diffviz.networks.unet import UNetConfig
 
 POINTS = torch.empty(6, 2, device="meta")
 X_1 = torch.empty(4, 2, device="meta")
@@ -64,3 +66,33 @@ def test_guidance_stays_there() -> None:
     schedule = SCHEDULES["cosine"]()
     guided = Guided(Exact(Empirical(POINTS), schedule), 3.0)
     assert guided(X_1, 0.5).device.type == "meta"
+
+
+def test_a_denoiser_goes_to_a_device_with_all_that_it_holds() -> None:
+    schedule, labels = SCHEDULES["cosine"](), torch.arange(4) % 3
+    points, classes = torch.randn(6, 2), torch.arange(6) % 3
+    for source in (Empirical(points, classes), Smoothed(points, 0.1, classes)):
+        asked = Conditioned(Guided(Exact(source, schedule), 3.0), label=labels)
+        there = asked.to("meta")
+        assert there.cond["label"].device.type == "meta"
+        held = there.denoiser.denoiser.distribution  # type: ignore[attr-defined]
+        assert held.points.device.type == held.labels.device.type == "meta"
+        assert source.points.device.type == "cpu", "the one that was asked stays where it was"
+        assert asked(torch.zeros(4, 2), 0.5).isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["points", "pictures"])
+def test_networks_answer_where_their_inputs_are(name: str) -> None:
+    schedule = SCHEDULES["cosine"]()
+    config = (
+        NetworkConfig(classes=3) if name == "points" else UNetConfig(widths=(16, 16), classes=3)
+    )
+    network = Network(config.build(schedule, "x_0"), schedule, "x_0")
+    there = network.to("meta").module
+    assert network.module is network.to("cpu").module, "what is there already is not copied"
+    meta = torch.device("meta")
+    levels = levels_at(schedule, "x_0", torch.tensor([0.5]), torch.float32, meta)
+    x_t, labels = torch.empty(1, 4, config.dim, device=meta), torch.empty(1, 4, dtype=torch.int64)
+    out = there.at(x_t, levels, labels.to(meta))
+    assert out.device == meta
+    assert out.shape == x_t.shape

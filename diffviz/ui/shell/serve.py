@@ -13,6 +13,8 @@ from pathlib import Path
 
 from streamlit.web import cli
 
+from diffviz.tools import device
+
 
 def script() -> Path:
     """The app's script: beside the package in a clone, in the environment's share if installed.
@@ -25,6 +27,14 @@ def script() -> Path:
         if (place / "app.py").is_file() and (place / "pages").is_dir():
             return place / "app.py"
     raise FileNotFoundError(f"The pages are in none of {', '.join(map(str, places))}.")
+
+
+def check() -> None:
+    """End with a sentence where the environment asks for what cannot be had."""
+    try:
+        device.chosen()
+    except ValueError as error:
+        sys.exit(str(error))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

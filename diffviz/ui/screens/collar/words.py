@@ -12,7 +12,7 @@ from diffviz.scenes.collar import ASKED, Changed, CollarRun, Collars, Dog, Given
 from diffviz.scenes.picture_run import Floats
 from diffviz.scenes.pngs import data_uri
 from diffviz.ui.shell.theme import Palette
-from diffviz.ui.stage.words import time_words
+from diffviz.ui.stage.words import spent_words
 
 _MOST = 1.0  # a difference that has the full colour
 
@@ -53,7 +53,7 @@ def about_rows(run: CollarRun, made: Collars) -> str:
         )
     return (
         f"{words}{made.evaluations:,} evaluations of the network for the three of a dog, "
-        f"{time_words(made.seconds)} for all of them."
+        f"{spent_words(made.seconds)} for all of them."
     )
 
 

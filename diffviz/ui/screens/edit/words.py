@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from diffviz.scenes.edit_run import LEVELS, Edited, EditRun, mask_of
 from diffviz.scenes.picture_run import Floats
 from diffviz.scenes.pngs import data_uri
-from diffviz.ui.stage.words import time_words
+from diffviz.ui.stage.words import spent_words
 
 
 def about(run: EditRun, made: Edited) -> str:
     """What the edit cost, what it kept, and what it became."""
     calls = "1 evaluation" if made.evaluations == 1 else f"{made.evaluations:,} evaluations"
     cost = (
-        f"**{calls}** of the network, **{time_words(made.seconds)}** for {run.base.count} variants."
+        f"**{calls}** of the network, for {run.base.count} variants "
+        f"**{spent_words(made.seconds)}**."
     )
     return f"{_ABOUT[run.kind](run, made)} {_seen(run, made)} {cost}"
 

@@ -122,7 +122,12 @@ def shares_of(run: GenerateRun, _watch: Watch = ignore) -> tuple[Floats, Floats]
     ends = [Noise(run.sampler.seed + k).like(like) for k in (0, 1)]
     noises = torch.stack([slerp(a, b, shares) for a, b in zip(*ends, strict=True)], 1)
     denoiser = picture_sets.answers(
-        run.pictures, schedule, labels.repeat(_SHARES), run.guidance, clipped=run.clipped
+        run.pictures,
+        schedule,
+        labels.repeat(_SHARES),
+        run.guidance,
+        clipped=run.clipped,
+        quick=True,
     )
     plan = run.sampler.plan(denoiser, schedule, run.set.shape, _SHARES * run.count)
     x_1 = noises.flatten(0, 1) * schedule.prior_std(plan.grid[0].item())

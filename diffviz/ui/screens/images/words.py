@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from diffviz.scenes.picture_run import GenerateRun, Pictures
-from diffviz.ui.stage.words import share_words, time_words
+from diffviz.tools import device
+from diffviz.ui.stage.words import share_words, spent_words
+
+_PRECISION = {torch.float32: "", torch.bfloat16: " in bfloat16"}
 
 
 def about_run(run: GenerateRun, made: Pictures) -> str:
     """What the run cost, and what one step does."""
     each = "1 evaluation" if made.evaluations == 1 else f"{made.evaluations:,} evaluations"
     parts = [
-        f"**{each}** of a network trained on {run.set.source}, **{time_words(made.seconds)}** for "
-        f"{run.count} pictures on this machine."
+        f"**{each}** of a network trained on {run.set.source}, for {run.count} pictures "
+        f"**{spent_words(made.seconds)}**{_PRECISION[device.multiplies_in()]}."
     ]
     if made.frames < made.steps + 1:
         parts.append(f"Of {made.steps + 1:,} stops, {made.frames} are shown.")

@@ -19,7 +19,7 @@ from diffviz.ui.shell.waiting import wait_for
 from diffviz.ui.stage import picture_controls
 from diffviz.ui.stage.place import placed
 from diffviz.ui.stage.preview import Preview
-from diffviz.ui.stage.words import time_words
+from diffviz.ui.stage.words import spent_words
 
 
 def choose() -> tuple[Kind, str, int] | None:
@@ -120,7 +120,7 @@ def _shown(run: YoursRun, picture: DeltaGenerator) -> Yours:
 def _about(run: YoursRun, made: Yours) -> str:
     calls = "1 evaluation" if made.evaluations == 1 else f"{made.evaluations:,} evaluations"
     of = "your network" if run.kind == "pipeline" else "the exact denoiser of these pictures"
-    parts = [f"**{calls}** of {of}, **{time_words(made.seconds)}** on this machine."]
+    parts = [f"**{calls}** of {of}, **{spent_words(made.seconds)}**."]
     parts.append(made.sentence)
     if run.by_its_file:
         parts.append(links.plain(yours_run.about_file(run)))

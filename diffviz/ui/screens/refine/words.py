@@ -9,7 +9,7 @@ import numpy as np
 from diffviz.scenes.pngs import strip_uri
 from diffviz.scenes.refine import KIND_WORDS, RefineRun, Shown, Strip
 from diffviz.studies.refine import FAITHFUL, STEPS, Curve, Kind, Stored
-from diffviz.ui.stage.words import share_words, time_words
+from diffviz.ui.stage.words import share_words, spent_words
 
 
 def about(run: RefineRun, made: Shown) -> str:
@@ -33,7 +33,7 @@ def about(run: RefineRun, made: Shown) -> str:
     return (
         f"**Noised to signal {alpha:.2f} and noise {sigma:.2f}, then denoised** {asked} and "
         f"without guidance, by DPM-Solver++(2M): {calls} of the network for a picture, "
-        f"{time_words(made.seconds)} for all. {left} The classifier takes {kept} of {run.count} "
+        f"{spent_words(made.seconds)} for all. {left} The classifier takes {kept} of {run.count} "
         f"for what they were; the pixels move by {moved:.2f} (RMS, in units of [-1, 1])."
     )
 

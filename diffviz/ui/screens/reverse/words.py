@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from diffviz.scenes.configs import SPACING_TEXT
 from diffviz.scenes.pngs import strip_uri
 from diffviz.scenes.point_run import Ends, RunConfig, Shown, reference
-from diffviz.ui.stage.words import share_words, time_words
+from diffviz.ui.stage.words import share_words, spent_words
 
 _HINTS = {
     "1-D": "Click a path to follow it.",
@@ -30,7 +30,7 @@ def about_run(run: RunConfig, shown: Shown, network: str = "") -> str:
     """
     calls = "1 evaluation" if shown.evaluations == 1 else f"{shown.evaluations:,} evaluations"
     of = "the exact denoiser" if run.model is None else network or "a trained network"
-    cost = f"**{calls}** of {of}, **{time_words(shown.seconds)}** on this machine."
+    cost = f"**{calls}** of {of}, **{spent_words(shown.seconds)}**."
     parts = [cost]
     if shown.frames < shown.steps + 1:
         parts.append(f"Of {shown.steps + 1:,} stops, {shown.frames} are shown.")
