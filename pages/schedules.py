@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from diffviz.core.schedules import DiscreteVP
+from diffviz.scenes.overlay import Overlay, drawn, shown
 from diffviz.ui.choices import controls, scheduler_files
 from diffviz.ui.parts import curve_figures
 from diffviz.ui.parts.curve import Strip, curve
@@ -14,46 +15,45 @@ from diffviz.ui.shell import links, skeleton, theme
 skeleton.begin("schedules")
 
 with links.seen() as asked:
-    view, axis_kind = overlay.choose_view()
+    view, axis = overlay.choose_view()
     told = st.container()
     left, right = overlay.body()
     with right:
         names = overlay.choose_schedules()
-        shown = overlay.choose_parameters(names)
-        stops = overlay.choose_stops(shown) if shown else []
+        configs, zero = overlay.choose_parameters(names)
+        every = [shown(config, zero=zero) for config in configs]
+        chosen = Overlay(tuple(configs), zero, view, axis)
+        if configs:
+            chosen = Overlay(tuple(configs), zero, view, axis, *overlay.choose_stops(configs))
+        drawing = drawn(chosen)
+        overlay.tell(chosen, drawing.troubles)
         image = strip.choose_image()
-        scheduler_files.files(overlay.for_files(shown))
+        scheduler_files.files(overlay.for_files(every))
 with told:
     links.complaints(*asked)
 
 with left:
-    if shown:
-        lines = [
-            curve_figures.line_of(each.name, each.label, each.schedule, view, before=each.before)
-            for each in shown
-        ]
-        schedules = tuple(each.schedule for each in shown)
+    if every:
         curve(
-            view,
-            curve_figures.axis_of(view, lines, axis_kind),
-            lines,
+            drawing,
             key="schedules_curve",
             points=links.value(controls.CURVE) if "custom" in names else None,
-            stops=stops,
-            strip=Strip(image, strip.noise_for(image), schedules) if image is not None else None,
+            strip=Strip(image, strip.noise_for(image)) if image is not None else None,
+            turns=overlay.turns(chosen),
+            others=overlay.others(chosen),
             on_points=overlay.moved,
         )
     else:
         st.info("Choose a schedule above to draw its curve.", icon=":material/show_chart:")
 
-if shown:
+if every:
     st.header("Every view at once", anchor=False)
-    every = [(each.name, each.label, each.schedule) for each in shown]
+    lines = [(each.name, each.label, each.schedule) for each in every]
     st.plotly_chart(
-        curve_figures.schedule_views(every, theme.palette()),
+        curve_figures.schedule_views(lines, theme.palette()),
         theme=None,
         key="views",
-        alt=f"{overlay.VIEWS} over time for {', '.join(each.label for each in shown)}",
+        alt=f"{overlay.VIEWS} over time for {', '.join(each.label for each in every)}",
         config={"displayModeBar": False, "responsive": True},
     )
     st.caption(
@@ -61,7 +61,7 @@ if shown:
         "their own: they are cut into 1,000 equal ones here."
     )
 
-rescaled = next((each for each in shown if isinstance(each.before, DiscreteVP)), None)
+rescaled = next((each for each in every if isinstance(each.before, DiscreteVP)), None)
 if rescaled is not None and isinstance(rescaled.before, DiscreteVP):
     grey.show(rescaled.before, links.plain(rescaled.label))
 

@@ -11,7 +11,7 @@ import hashlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
 
 from diffviz.core.run import Watch, ignore
@@ -22,6 +22,7 @@ from diffviz.scenes import (
     guidance,
     latent,
     models,
+    overlay,
     picture_run,
     point_run,
     refine,
@@ -76,6 +77,8 @@ class Levels:
     path: tuple[str, ...]
     at: tuple[float, ...]
 
+
+C = TypeVar("C")
 
 _POINTS_IN_HAND = 500
 _LEVELS = 200
@@ -157,8 +160,7 @@ def _sheaf(levels: Levels, watch: Watch) -> bytes:
     made = {}
     for k, value in enumerate(levels.at):
         watch(k / len(levels.at))
-        word = json_of(_with(levels.run, levels.path, value))
-        made[value] = forward.levels(config_from(forward.ForwardConfig, word))
+        made[value] = forward.levels(_checked_with(levels.run, levels.path, value))
     return bind(made)
 
 
@@ -167,6 +169,10 @@ def _few_levels(levels: Levels) -> Levels:
     if levels.path not in known or not 1 <= len(levels.at) <= _LEVELS:
         raise ValueError(f"levels are of 1 to {_LEVELS} values of a number of the schedule")
     return levels
+
+
+def _lines(turned: overlay.Turned) -> bytes:
+    return overlay.packed_turns(turned, partial(_checked_with, turned.of, turned.path))
 
 
 SCENES: Mapping[str, Scene] = {
@@ -221,6 +227,8 @@ SCENES: Mapping[str, Scene] = {
         in_hand=lambda run: replace(run, count=min(run.count, _PICTURES_IN_HAND)),
     ),
     "levels": Scene(Levels, _sheaf, _few_levels),
+    "overlay": Scene(overlay.Overlay, lambda config, _: overlay.packed(config)),
+    "lines": Scene(overlay.Turned, lambda turned, _: _lines(turned)),
 }
 """The scenes, by the name in a word."""
 
@@ -331,19 +339,26 @@ def _numbers(config: Any, at: Path = ()) -> dict[str, Path]:
     return found
 
 
-def _with(config: Any, path: Path, value: float) -> Any:
+def _with(config: Any, path: Sequence[str], value: float) -> Any:
     """A config with another number where a path leads."""
     name, *rest = path
     return replace(config, **{name: _put(getattr(config, name), tuple(rest), value)})
 
 
+def _checked_with(config: C, path: Sequence[str], value: float) -> C:
+    """The same, read again from its word: whole numbers are whole, and all is within its limits."""
+    return config_from(type(config), json_of(_with(config, path, value)))
+
+
 def _put(held: Any, path: Path, value: float) -> Any:
-    """The same for what a field holds: the number, a config, or (name, value) pairs."""
+    """The same for what a field holds: the number, a config, configs, or (name, value) pairs."""
     if not path:
         return value
     if not isinstance(held, tuple):
         return _with(held, path, value)
     name, *rest = path
+    if is_dataclass(held[0]):
+        return tuple(_with(v, rest, value) if str(k) == name else v for k, v in enumerate(held))
     return tuple((k, _put(v, tuple(rest), value) if k == name else v) for k, v in held)
 
 

@@ -41,3 +41,14 @@ def until(page: Any, condition: str, at: Any = None) -> None:
     """
     found = at or page.locator(".dvz").last
     becomes(lambda: found.evaluate(f"(e) => {{ const p = e.__diffviz; return !!({condition}); }}"))
+
+
+def hold(page: Any, name: str) -> tuple[Any, dict[str, float]]:
+    """Take hold of a knob by the mouse, where its thumb is."""
+    slider = page.get_by_role("slider", name=name).first
+    box = slider.bounding_box()
+    share = slider.evaluate("(e) => e.value / e.max")
+    box |= {"y": box["y"] + box["height"] / 2, "x": box["x"] + 8, "width": box["width"] - 16}
+    page.mouse.move(box["x"] + share * box["width"], box["y"])
+    page.mouse.down()
+    return slider, box

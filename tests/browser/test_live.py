@@ -9,7 +9,7 @@ import pytest
 
 from diffviz.scenes.buffer import read_header
 from diffviz.scenes.plays import play_of
-from tests.browser.journeys import becomes, fine, player, until
+from tests.browser.journeys import becomes, fine, hold, player, until
 
 KNOBS = [  # page, label, word in the address, and the last frame; whether it is in the menu
     ("reverse", "Steps", "steps", "step=50", False),
@@ -20,17 +20,6 @@ KNOBS = [  # page, label, word in the address, and the last frame; whether it is
 
 def query(page: Any) -> dict[str, list[str]]:
     return parse_qs(urlsplit(page.evaluate("location.href")).query)
-
-
-def hold(page: Any, name: str) -> tuple[Any, dict[str, float]]:
-    """Take hold of a knob by the mouse, where its thumb is."""
-    slider = page.get_by_role("slider", name=name).first
-    box = slider.bounding_box()
-    share = slider.evaluate("(e) => e.value / e.max")
-    box |= {"y": box["y"] + box["height"] / 2, "x": box["x"] + 8, "width": box["width"] - 16}
-    page.mouse.move(box["x"] + share * box["width"], box["y"])
-    page.mouse.down()
-    return slider, box
 
 
 @pytest.mark.parametrize(

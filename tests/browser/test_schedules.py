@@ -16,8 +16,9 @@ from playwright.sync_api import FilePayload, Page, expect
 
 from diffviz.core.noising import jump
 from diffviz.core.schedules import SCHEDULES, Custom, Schedule
-from diffviz.ui.parts.curve import STRIP_TIMES
+from diffviz.scenes.overlay import STRIP_TIMES
 from diffviz.ui.screens.schedules.strip import image_of, noise_for
+from tests.browser.journeys import becomes, hold
 
 Idle = Callable[..., None]
 
@@ -446,3 +447,51 @@ def test_nothing_overlaps_on_a_small_screen(new_page: Any, visit: Any) -> None:
     assert rail["y"] >= plot["y"] + plot["height"]
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 1024
+
+
+def test_lines_stops_and_strips_follow_a_knob_and_nothing_is_asked(
+    page: Page, visit: Any, wait_idle: Idle
+) -> None:
+    visit(page, "?schedules=cosine,linear&on=linear&spacings=log_snr")
+    page.get_by_text("Linear: parameters").click()
+    with page.expect_response(lambda answer: "lines%7B" in answer.url):
+        page.get_by_role("slider", name="beta_end").hover()
+    wait_idle(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    sent, before = page.traffic.sent, page.locator(".curve").screenshot()  # type: ignore[attr-defined]
+    slider, box = hold(page, "beta_end")
+    last, start = slider.evaluate("(e) => [Number(e.max), Number(e.value)]")
+    ends = {state(page)["lines"]["linear"]["columns"][0][-1]}
+    cosine = state(page)["lines"]["cosine"]
+    for k in (2, 4, 6, 8, 10, 9):  # stops
+        page.mouse.move(box["x"] + box["width"] * (start - k) / last, box["y"])
+        becomes(lambda: state(page)["lines"]["linear"]["columns"][0][-1] not in ends)
+        ends.add(state(page)["lines"]["linear"]["columns"][0][-1])
+    assert page.locator(".curve").screenshot() != before
+    assert (asked, page.traffic.sent) == ([], sent)  # type: ignore[attr-defined]
+    held = state(page)["lines"]["linear"]
+    page.mouse.up()
+    becomes(lambda: "linear_beta_end=" in page.evaluate("location.href"))
+    wait_idle(page)
+    assert state(page)["lines"] == {"linear": held, "cosine": cosine}
+    value = float(slider.evaluate("(e) => e.getRootNode().querySelector('.dvk-typed').value"))
+    expected = SCHEDULES["linear"](beta_end=value).alphas_bar[-1].item()  # type: ignore[attr-defined]
+    assert held["columns"][0][-1] == pytest.approx(expected, rel=1e-4)
+    no_errors(page)
+
+
+def test_a_hand_on_a_name_shows_that_schedule(page: Page, visit: Any) -> None:
+    visit(page, "?schedules=linear,cosine")
+    strips, faint = page.locator(".strip"), page.locator(".line.faint")
+    expect(strips).to_have_count(2)
+    page.get_by_role("button", name="EDM", exact=True).hover()
+    expect(strips).to_have_count(3)
+    expect(page.locator(".labels .label")).to_have_text(["Linear", "Cosine", "EDM"])
+    page.get_by_role("button", name="Linear", exact=True).hover()
+    expect(strips).to_have_count(2)
+    expect(faint).to_have_count(1)
+    page.mouse.move(10, 400)
+    expect(faint).to_have_count(0)
+    assert set(state(page)["lines"]) == {"linear", "cosine"}
+    no_errors(page)

@@ -9,7 +9,7 @@ import { inkOf, packRgb, scaleTable } from "../../diffviz/ui/parts/player/js/pal
 import { blend, topIndices } from "../../diffviz/ui/parts/player/js/points.js";
 import { Samples, StepValues } from "../../diffviz/ui/parts/player/js/rail.js";
 import { describeFrame } from "../../diffviz/ui/parts/player/js/scrubber.js";
-import { addressAt, addressOf, caughtUp } from "../../diffviz/ui/parts/player/js/turns.js";
+import { addressAt, addressOf, caughtUp } from "../../diffviz/ui/parts/shared/turns.js";
 import { parseSymbol } from "../../diffviz/ui/parts/player/js/symbols.js";
 import { luminance } from "../../diffviz/ui/parts/shared/color.js";
 

@@ -1,4 +1,4 @@
-"""Figures of noise schedules: what a line looks like, what an axis spans, and every view at once.
+"""Figures of noise schedules: what a line looks like, and every view at once.
 
 Pure: data in, a description or a ``go.Figure`` out.  All numbers come from ``curves``.
 """
@@ -6,20 +6,17 @@ Pure: data in, a description or a ``go.Figure`` out.  All numbers come from ``cu
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from torch import Tensor
 
-from diffviz.core.schedules import DiscreteVP, Schedule
-from diffviz.measures.curves import QUANTITIES, Quantity, curve
+from diffviz.core.schedules import Schedule
+from diffviz.measures.curves import QUANTITIES, Quantity
+from diffviz.scenes.overlay import Axis, Line, axis_of, line_of
 from diffviz.ui.shell.theme import DARK, LIGHT, Palette, style
-
-AxisKind = Literal["auto", "linear", "log"]
-AXES: tuple[AxisKind, ...] = ("auto", "linear", "log")
 
 # Each schedule keeps its color (an entry of ``Palette.classes``) and its dash (strokes and gaps in
 # pixels) in every plot. The custom one is solid like the linear one, and has points to tell it.
@@ -37,19 +34,6 @@ _LOOKS: dict[str, tuple[int, str]] = {
 }
 _LOADED_DASH = "1 3"
 
-# What each axis spans before any schedule asks for more, so that it stays put while lines come and
-# go: (lowest, highest) on a linear axis and on a logarithmic one.
-_SPANS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
-    "alpha_bar": ((0, 1), (1e-5, 1)),
-    "alpha_sigma": ((0, 1), (1e-3, 1)),
-    "snr": ((0, 20), (1e-6, 1e6)),
-    "log_snr": ((-12, 12), (-12, 12)),
-    "beta": ((0, 0.05), (1e-5, 1)),
-    "posterior_variance": ((0, 0.05), (1e-5, 1)),
-}
-_FOLLOWS_DATA = ("alpha_sigma", "beta", "posterior_variance")
-_ALWAYS_LINEAR = ("log_snr",)
-_CROWDED = 2.0  # above this, amplitudes need a logarithmic axis
 _COLUMNS = 3
 _HEADROOM = 0.94  # what the legend leaves of the height
 _GUTTER = (0.045, 0.11)  # between the small plots, of the width and of the height
@@ -74,98 +58,12 @@ class Look:
         return self.dark if colors.dark else self.light
 
 
-@dataclass(frozen=True)
-class Line:
-    """A schedule in one view.
-
-    Attributes:
-        name: what tells it from the others: a key of ``SCHEDULES``, or "loaded".
-        label: what stands at its end.
-        look: how it is drawn.
-        t: (M,) times.
-        columns: one or two columns of M values, as in ``Quantity.parts``.
-        dotted: whether the values are those of single noisings.
-        before: times and columns of what it was before a change, drawn faintly.
-    """
-
-    name: str
-    label: str
-    look: Look
-    t: tuple[float, ...]
-    columns: tuple[tuple[float, ...], ...]
-    dotted: bool = False
-    before: tuple[tuple[float, ...], tuple[tuple[float, ...], ...]] | None = None
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A vertical axis.
-
-    Attributes:
-        title: name and meaning.
-        log: whether it is logarithmic.
-        low: its lowest value.
-        high: its highest value.
-    """
-
-    title: str
-    log: bool
-    low: float
-    high: float
-
-
 def look(name: str) -> Look:
     """The color and dash of a schedule; a name that is no key of ``SCHEDULES`` is a loaded one."""
     if name not in _LOOKS:
         return Look(LIGHT.text, DARK.text, _LOADED_DASH)
     shade, dash = _LOOKS[name]
     return Look(LIGHT.classes[shade], DARK.classes[shade], dash)
-
-
-def line_of(
-    name: str,
-    label: str,
-    schedule: Schedule,
-    quantity: str,
-    *,
-    before: Schedule | None = None,
-    points: int = 256,
-) -> Line:
-    """A schedule as a line in one view.
-
-    Args:
-        name: a key of ``SCHEDULES``, or "loaded".
-        label: what stands at its end.
-        schedule: what is drawn.
-        quantity: a key of ``QUANTITIES``.
-        before: what it was before a change, to be drawn faintly.
-        points: about how many points the line has.
-    """
-    t, columns = curve(schedule, quantity, points)
-    dotted = QUANTITIES[quantity].per_step and isinstance(schedule, DiscreteVP)
-    line = Line(name, label, look(name), _numbers(t), _columns(columns), dotted)
-    if before is None:
-        return line
-    t, columns = curve(before, quantity, points)
-    return replace(line, before=(_numbers(t), _columns(columns)))
-
-
-def axis_of(quantity: str, lines: Iterable[Line], kind: AxisKind = "auto") -> Axis:
-    """The vertical axis of a view.
-
-    Args:
-        quantity: a key of ``QUANTITIES``.
-        lines: what is drawn; the axis grows for them only where values have no natural limit.
-        kind: linear, logarithmic, or what suits the quantity and the lines.
-    """
-    view = QUANTITIES[quantity]
-    values = [v for line in lines for column in line.columns for v in column]
-    most = max((v for v in values if math.isfinite(v)), default=0.0)
-    log = _is_log(view, kind, most)
-    low, high = _SPANS[quantity][log]
-    if quantity in _FOLLOWS_DATA and most > high:
-        high = 10 ** math.ceil(math.log10(most) - 1e-9) if log else _rounded_up(most)
-    return Axis(view.axis, log, low, high)
 
 
 def schedule_views(
@@ -253,32 +151,11 @@ def _trace(
         "y": np.asarray(line.columns[part]),
         "name": line.label if single else f"{line.label}, {view.parts[part]}",
         "line": {
-            "color": line.look.color(colors),
-            "dash": ",".join(f"{n}px" for n in line.look.dash.split()) or "solid",
+            "color": look(line.name).color(colors),
+            "dash": ",".join(f"{n}px" for n in look(line.name).dash.split()) or "solid",
             "width": 2.5 if part == 0 else 1.25,
         },
         "legendgroup": line.name,
         "showlegend": legend and part == 0,
         "hovertemplate": "%{y:.4g}",
     }
-
-
-def _is_log(view: Quantity, kind: AxisKind, most: float) -> bool:
-    if view.name in _ALWAYS_LINEAR:
-        return False
-    if kind == "auto":
-        return view.log or (view.name == "alpha_sigma" and most > _CROWDED)
-    return kind == "log"
-
-
-def _rounded_up(value: float) -> float:
-    base: float = 10 ** math.floor(math.log10(value))
-    return next(m * base for m in (1, 1.5, 2, 3, 5, 10) if m * base >= value * (1 - 1e-9))
-
-
-def _numbers(values: Tensor) -> tuple[float, ...]:
-    return tuple(float(f"{value:.6g}") for value in values.tolist())
-
-
-def _columns(columns: Iterable[Tensor]) -> tuple[tuple[float, ...], ...]:
-    return tuple(_numbers(column) for column in columns)

@@ -9,69 +9,56 @@ import numpy as np
 import pytest
 import torch
 
-from diffviz.core.schedules import EDM, SCHEDULES, VP, Custom, Linear, RectifiedFlow, SubVP
+from diffviz.core.schedules import EDM, SCHEDULES, Custom, Linear, RectifiedFlow, SubVP
 from diffviz.measures.curves import QUANTITIES
-from diffviz.ui.parts.curve import STRIP_TIMES, Stops, Strip, payload
-from diffviz.ui.parts.curve_figures import axis_of, line_of
+from diffviz.scenes.configs import ScheduleConfig
+from diffviz.scenes.overlay import STRIP_TIMES, Drawing, Overlay, drawn, line_of
+from diffviz.ui.parts.curve import Strip, Turn, payload
 from tests.ui.conftest import RunJs
 
 
-def lines_of(names: list[str], view: str = "alpha_bar") -> list:
-    return [line_of(name, name, SCHEDULES[name](), view) for name in names]
+def drawing_of(names: list[str], view: str = "alpha_bar") -> Drawing:
+    return drawn(Overlay(tuple(ScheduleConfig(name) for name in names), view=view))
 
 
-def noisy(schedules: tuple, shape: tuple[int, ...] = (1, 4, 5)) -> Strip:
+def noisy(shape: tuple[int, ...] = (1, 4, 5)) -> Strip:
     generator = torch.Generator().manual_seed(0)
     x_0 = torch.rand(shape, generator=generator) * 2 - 1
-    return Strip(x_0, torch.randn(shape, generator=generator), schedules)
+    return Strip(x_0, torch.randn(shape, generator=generator))
 
 
 @pytest.mark.parametrize("view", list(QUANTITIES))
 def test_payload_is_json_without_nan(view: str) -> None:
-    lines = lines_of(list(SCHEDULES), view)
-    sent = payload(view, axis_of(view, lines), lines, points=Custom().points)
+    turns = {"T": Turn("key", 2, "/run/x")}
+    sent = payload(drawing_of(list(SCHEDULES), view), points=Custom().points, turns=turns)
     again = json.loads(json.dumps(sent, allow_nan=False))
     assert [line["name"] for line in again["lines"]] == list(SCHEDULES)
-    assert [line["custom"] for line in again["lines"]].count(True) == 1
+    assert set(again["looks"]) == set(SCHEDULES)
     assert again["points"][1] == [0.25, 0.85]
     assert again["view"]["low"] < again["view"]["high"]
+    assert again["turns"] == {"T": {"key": "key", "heard": 2, "url": "/run/x"}}
 
 
 def test_the_strip_is_the_image_and_one_noise() -> None:
     schedules = (Linear(), EDM(), SubVP(), RectifiedFlow())
-    lines = lines_of(["linear", "edm", "subvp", "rectified_flow"])
-    strip = noisy(schedules)
-    sent = payload("alpha_bar", axis_of("alpha_bar", lines), lines, strip=strip)
+    strip = noisy()
+    sent = payload(drawing_of(["linear", "edm", "subvp", "rectified_flow"]), strip=strip)
     pixels = np.frombuffer(base64.b64decode(sent["strip"]["x_0"]), np.uint8).reshape(1, 4, 5)
     np.testing.assert_allclose(pixels / 127.5 - 1, strip.x_0.numpy(), atol=1 / 255)
     noise = np.frombuffer(base64.b64decode(sent["strip"]["eps"]), "<i2").reshape(1, 4, 5)
     np.testing.assert_allclose(noise / sent["strip"]["eps_scale"], strip.eps.numpy(), atol=1e-3)
     assert sent["strip"]["times"] == list(STRIP_TIMES)
     for schedule, line in zip(schedules, sent["lines"], strict=True):
-        assert line["levels"] == [list(schedule.at(t)) for t in STRIP_TIMES]
+        assert line["levels"] == tuple(schedule.at(t) for t in STRIP_TIMES)
     assert [line["rescaled"] for line in sent["lines"]] == [False, True, False, False]
 
 
 def test_the_same_picture_keeps_its_key() -> None:
-    lines = lines_of(["linear"])
     keys = [
-        payload("alpha_bar", axis_of("alpha_bar", lines), lines, strip=strip)["strip"]["key"]
-        for strip in (noisy((Linear(),)), noisy((VP(),)), noisy((VP(),), (3, 4, 5)))
+        payload(drawing_of([name]), strip=strip)["strip"]["key"]
+        for name, strip in (("linear", noisy()), ("vp", noisy()), ("vp", noisy((3, 4, 5))))
     ]
     assert keys[0] == keys[1] != keys[2]
-
-
-def test_a_strip_needs_a_schedule_for_every_line() -> None:
-    lines = lines_of(["linear", "cosine"])
-    with pytest.raises(ValueError, match="2 lines"):
-        payload("alpha_bar", axis_of("alpha_bar", lines), lines, strip=noisy((Linear(),)))
-
-
-def test_stops_are_sent_as_they_are() -> None:
-    lines = lines_of(["linear"])
-    stops = [Stops("Trailing", "linear", "Linear", (1.0, 0.5))]
-    (row,) = payload("alpha_bar", axis_of("alpha_bar", lines), lines, stops=stops)["stops"]
-    assert row == {"label": "Trailing", "name": "linear", "on": "Linear", "t": [1.0, 0.5]}
 
 
 # The rules of the points, as JavaScript without a page ------------------------------------------

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from diffviz.core.schedules import EDM, SCHEDULES, Cosine, Linear, RectifiedFlow, zero_terminal_snr
-from diffviz.measures.curves import QUANTITIES, chain, curve
-from diffviz.ui.parts.curve_figures import AXES, axis_of, line_of, look, schedule_views
+from diffviz.core.schedules import SCHEDULES, Linear, RectifiedFlow
+from diffviz.measures.curves import QUANTITIES, chain
+from diffviz.ui.parts.curve_figures import look, schedule_views
 from diffviz.ui.shell.theme import DARK, LIGHT
 
 SOME = [("linear", "Linear", Linear()), ("rectified_flow", "Rectified flow", RectifiedFlow())]
@@ -35,53 +34,6 @@ def test_every_schedule_has_a_look_of_its_own() -> None:
             assert mine.dash != yours.dash, (a, b)
     assert looks["linear"].color(LIGHT) == looks["linear"].light
     assert looks["linear"].color(DARK) == looks["linear"].dark
-
-
-@pytest.mark.parametrize("name", list(QUANTITIES))
-def test_a_line_is_the_curve(name: str) -> None:
-    for key, kind in SCHEDULES.items():
-        line = line_of(key, key, kind(), name)
-        t, columns = curve(kind(), name)
-        np.testing.assert_allclose(line.t, t.numpy(), rtol=1e-5)
-        assert len(line.columns) == len(columns)
-        for mine, theirs in zip(line.columns, columns, strict=True):
-            np.testing.assert_allclose(mine, theirs.numpy(), rtol=1e-5)
-
-
-def test_what_was_before_is_kept_apart() -> None:
-    after = zero_terminal_snr(Linear(10))
-    line = line_of("linear", "Linear", after, "alpha_bar", before=Linear(10))
-    assert line.before is not None
-    times, (alpha_bar,) = line.before
-    assert times[-1] == 1
-    assert line.columns[0][-1] == 0
-    assert alpha_bar[-1] == pytest.approx(Linear(10).alphas_bar[-1].item(), rel=1e-5)
-
-
-def test_only_single_noisings_are_dotted() -> None:
-    assert line_of("linear", "", Linear(), "beta").dotted
-    assert not line_of("linear", "", Linear(), "alpha_bar").dotted
-    assert not line_of("edm", "", EDM(), "beta").dotted
-
-
-def test_axes_stay_put_until_values_outgrow_them() -> None:
-    small = [line_of("linear", "", Linear(), "alpha_sigma")]
-    large = [*small, line_of("edm", "", EDM(), "alpha_sigma")]
-    assert (axis_of("alpha_sigma", small).log, axis_of("alpha_sigma", large).log) == (False, True)
-    assert axis_of("alpha_sigma", large).high == 100
-    assert axis_of("alpha_sigma", large, "linear").high == 100
-    assert axis_of("alpha_bar", small).high == axis_of("alpha_bar", []).high == 1
-    assert axis_of("beta", [line_of("cosine", "", Cosine(), "beta")], "linear").high == 1
-
-
-@pytest.mark.parametrize("kind", AXES)
-@pytest.mark.parametrize("name", list(QUANTITIES))
-def test_every_axis_can_be_drawn(name: str, kind: str) -> None:
-    for lines in ([], [line_of(key, "", make(), name) for key, make in SCHEDULES.items()]):
-        made = axis_of(name, lines, kind)  # type: ignore[arg-type]
-        assert made.low < made.high < math.inf
-        assert made.low > 0 or not made.log
-        assert made.log == (kind == "log") or kind == "auto" or name == "log_snr"
 
 
 def test_all_views_draw_the_numbers_of_the_schedules() -> None:

@@ -7,35 +7,32 @@ of them can be compared; the custom one's control points are shared with the oth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from diffviz.core.grids import FILE, make_grid
-from diffviz.core.schedules import SCHEDULES, Custom, DiscreteVP, Schedule, zero_terminal_snr
+from diffviz.core.schedules import SCHEDULES, Custom, DiscreteVP, Schedule
 from diffviz.measures.curves import QUANTITIES
 from diffviz.scenes.configs import (
-    FILE_TEXT,
     LOADED,
     MAX_T,
     SCHEDULE_KNOBS,
     SCHEDULE_TEXT,
-    SPACING_TEXT,
     CurvePoints,
     Knob,
     ScheduleConfig,
 )
+from diffviz.scenes.overlay import AXES, Overlay, Shown, Turned, label_of, shown, spacings_for
+from diffviz.scenes.plays import Play
 from diffviz.ui.choices import controls, widgets
 from diffviz.ui.choices.scheduler_files import loaded
-from diffviz.ui.parts.curve import Stops
-from diffviz.ui.parts.curve_figures import AXES, AxisKind
-from diffviz.ui.shell import links, theme
+from diffviz.ui.parts.curve import Turn
+from diffviz.ui.parts.knob import heard_of
+from diffviz.ui.shell import links, route, theme
 
 __all__ = [
-    "LOADED",
     "VIEWS",
-    "Shown",
     "body",
     "choose_parameters",
     "choose_schedules",
@@ -43,7 +40,10 @@ __all__ = [
     "choose_view",
     "for_files",
     "moved",
+    "others",
     "slider",
+    "tell",
+    "turns",
 ]
 
 VIEWS = ", ".join(quantity.label for quantity in QUANTITIES.values())
@@ -52,28 +52,6 @@ VIEWS = ", ".join(quantity.label for quantity in QUANTITIES.values())
 _T_STOPS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 700, 1000)
 _STEP_STOPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100)
 _SLIDER = 250  # CSS pixels
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A schedule on the page.
-
-    Attributes:
-        name: a key of ``SCHEDULES``, or ``LOADED``.
-        label: its short name.
-        schedule: what is drawn.
-        before: the same without zero terminal SNR, where that changed it.
-    """
-
-    name: str
-    label: str
-    schedule: Schedule
-    before: Schedule | None = None
-
-
-def label_of(name: str) -> str:
-    """The short name of a schedule: what stands before the bracket."""
-    return SCHEDULE_TEXT[name].title.split(" (")[0] if name in SCHEDULE_TEXT else name
 
 
 # Layout -----------------------------------------------------------------------------------------
@@ -115,7 +93,8 @@ def choose_schedules() -> list[str]:
     """Draw the chips that choose schedules; their names, in the order of ``SCHEDULES``."""
     parameter = many("schedules", ("linear", "cosine", "custom"), SCHEDULES)
 
-    return _some("Schedules to compare", parameter, label_of)
+    with st.container(key="schedules_names"):  # the plot shows the one that the hand is on
+        return _some("Schedules to compare", parameter, label_of)
 
 
 def _some(
@@ -140,7 +119,7 @@ def _some(
     return view.value
 
 
-def choose_view() -> tuple[str, AxisKind]:
+def choose_view() -> tuple[str, str]:
     """Draw the choice of a quantity and of its axis."""
     with controls.bar("schedules_view"):
         view = widgets.segments(
@@ -157,15 +136,14 @@ def choose_view() -> tuple[str, AxisKind]:
                 quiet=True,
             )
             st.caption("Auto is logarithmic where values span many powers of ten.")
-    kind: AxisKind = "linear" if axis == "linear" else "log" if axis == "log" else "auto"
-    return view, kind
+    return view, axis
 
 
 # Parameters -------------------------------------------------------------------------------------
 
 
-def choose_parameters(names: Sequence[str]) -> list[Shown]:
-    """Draw every schedule's parameters, folded; the schedules, zero terminal SNR applied."""
+def choose_parameters(names: Sequence[str]) -> tuple[list[ScheduleConfig], bool]:
+    """Draw every schedule's parameters, folded; the schedules, and whether chains are rescaled."""
     zero = widgets.toggle(
         "Zero terminal SNR",
         links.flag("zsnr"),
@@ -173,24 +151,18 @@ def choose_parameters(names: Sequence[str]) -> list[Shown]:
         "Continuous paths have no chain to rescale and stay as they are.",
     )
     table = st.container()
-    shown = [_shown(name, label_of(name), _configured(name).build(), zero) for name in names]
+    configs = [_configured(name) for name in names]
     config = loaded()
     if config is not None:
-        shown.append(_shown(LOADED, config.title, config.build(), zero))
+        configs.append(config)
     with table:
-        _terminal(shown, zero)
-    return shown
+        _terminal([shown(config, zero=zero) for config in configs], zero)
+    return configs, zero
 
 
-def for_files(shown: Sequence[Shown]) -> Mapping[str, Schedule]:
+def for_files(every: Sequence[Shown]) -> Mapping[str, Schedule]:
     """The schedules by the names that they have in files."""
-    return {each.name if each.name != LOADED else each.label: each.schedule for each in shown}
-
-
-def _shown(name: str, label: str, schedule: Schedule, zero: bool) -> Shown:
-    if not zero or not isinstance(schedule, DiscreteVP) or schedule.alphas_bar[-1] == 0:
-        return Shown(name, label, schedule)
-    return Shown(name, label, zero_terminal_snr(schedule), schedule)
+    return {each.name if each.name != LOADED else each.label: each.schedule for each in every}
 
 
 def _configured(name: str) -> ScheduleConfig:
@@ -290,38 +262,58 @@ def _small(x: float) -> str:
 # Stops of a sampler -----------------------------------------------------------------------------
 
 
-def choose_stops(shown: Sequence[Shown]) -> list[Stops]:
-    """Draw the choice of spacings and steps; the stops of each on one of the lines."""
-    text = dict(SPACING_TEXT)
-    if any(each.name == LOADED for each in shown):
-        text[FILE] = FILE_TEXT
+def choose_stops(configs: Sequence[ScheduleConfig]) -> tuple[tuple[str, ...], int, int]:
+    """Draw the choice of spacings and steps; their names, how many, and on which of the lines."""
+    text = spacings_for(config.name for config in configs)
     with st.expander("Stops of a sampler", key="_fold_stops"):
         spacings = _some(
             "Spacings (where a sampler stops)",
             many("spacings", ("leading", "trailing", "log_snr"), text),
-            lambda name: text[name].title,
+            text.__getitem__,
             options=text,
         )
         steps = int(slider("Steps", links.whole("stops", 10, 1, MAX_T, shared=False), _STEP_STOPS))
-        on = _choose_line(shown)
-    rows, troubles = [], set()
-    for spacing in (name for name in text if name in spacings):
-        try:
-            grid = make_grid(on.schedule, steps, spacing)
-        except ValueError as error:
-            troubles.add(str(error))
-            continue
-        times = tuple(round(t, 6) for t in grid[:-1].tolist())
-        rows.append(Stops(text[spacing].title, on.name, on.label, times))
-    for trouble in sorted(troubles):
-        st.warning(f"{on.label}: {links.plain(trouble)}.", icon=":material/linear_scale:")
-    return rows
+        on = _choose_line(configs)
+    return tuple(name for name in text if name in spacings), steps, on
 
 
-def _choose_line(shown: Sequence[Shown]) -> Shown:
-    by_name = {each.name: each for each in shown}
-    first = shown[0].name
-    parameter = replace(links.choice("on", first, by_name), shared=False)
-    labels = {name: each.label for name, each in by_name.items()}
+def _choose_line(configs: Sequence[ScheduleConfig]) -> int:
+    labels = {config.name: shown(config).label for config in configs}
+    parameter = replace(links.choice("on", next(iter(labels)), labels), shared=False)
     name = widgets.menu("On the line of", parameter, labels, width=None)
-    return by_name[name]
+    return list(labels).index(name)
+
+
+def tell(overlay: Overlay, troubles: Iterable[str]) -> None:
+    """Say why a sampler cannot stop as was asked."""
+    for trouble in troubles:
+        label = links.plain(shown(overlay.schedules[overlay.on]).label)
+        st.warning(f"{label}: {links.plain(trouble)}.", icon=":material/linear_scale:")
+
+
+# The plot follows the hand ----------------------------------------------------------------------
+
+
+def turns(overlay: Overlay) -> dict[str, Turn]:
+    """The knobs on the page that the plot follows, by name."""
+    paths: dict[str, tuple[str, ...]] = {"stops": ("steps",)}
+    for k, config in enumerate(overlay.schedules):
+        for word, path in config.numbers.items():
+            paths[f"{config.name}_{word}"] = ("schedules", str(k), *path)
+    found = {}
+    for name, path in paths.items():
+        heard = heard_of(name)
+        if heard is None:
+            continue
+        play = Play("lines", Turned(overlay, path, tuple(heard.stops)))
+        if route.says_all(play):
+            found[name] = Turn(heard.key, heard.count, route.address_of(play))
+    return found
+
+
+def others(overlay: Overlay) -> str | None:
+    """Where the browser finds every schedule; those not on the plot are as they usually are."""
+    there = {config.name: config for config in overlay.schedules if config.name in SCHEDULES}
+    every = tuple(there.get(name, ScheduleConfig(name)) for name in SCHEDULES)
+    play = Play("overlay", replace(overlay, schedules=every, spacings=(), on=0))
+    return route.address_of(play) if route.says_all(play) else None

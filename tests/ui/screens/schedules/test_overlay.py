@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from diffviz.core.schedules import SCHEDULES, DiscreteVP
+from diffviz.core.schedules import SCHEDULES, DiscreteVP, Linear
 from diffviz.measures.curves import QUANTITIES
 from diffviz.scenes.configs import SCHEDULE_KNOBS
+from diffviz.scenes.plays import play_of
 from diffviz.ui.choices.controls import stops_of
 from diffviz.ui.screens.schedules import overlay, strip
 from tests.ui.keys import address, knobs, turn, view
@@ -20,6 +23,7 @@ from tests.ui.keys import address, knobs, turn, view
 def page() -> None:
     import streamlit as st
 
+    from diffviz.scenes.overlay import Overlay, drawn, shown
     from diffviz.ui.choices import scheduler_files
     from diffviz.ui.screens.schedules import overlay, strip
     from diffviz.ui.shell import links, theme
@@ -28,12 +32,18 @@ def page() -> None:
     with links.seen() as asked:
         names = overlay.choose_schedules()
         view = overlay.choose_view()
-        shown = overlay.choose_parameters(names)
-        stops = overlay.choose_stops(shown) if shown else []
+        configs, zero = overlay.choose_parameters(names)
+        stops = overlay.choose_stops(configs) if configs else ((), 10, 0)
+        chosen = Overlay(tuple(configs), zero, *view, *stops)
+        drawing = drawn(chosen)
+        overlay.tell(chosen, drawing.troubles)
         image = strip.choose_image()
-        scheduler_files.files(overlay.for_files(shown))
+        every = [shown(config, zero=zero) for config in configs]
+        scheduler_files.files(overlay.for_files(every))
     links.complaints(*asked)
-    st.session_state["result"] = (view, shown, stops, image)
+    st.session_state["result"] = (view, every, drawing.stops, image)
+    st.session_state["turns"] = overlay.turns(chosen)
+    st.session_state["others"] = overlay.others(chosen)
     links.sync()
 
 
@@ -261,3 +271,36 @@ def test_pictures_are_squared() -> None:
 def test_the_noise_is_the_same_for_every_schedule_and_every_time() -> None:
     image = strip.image_of("fashion", 0)
     assert torch.equal(strip.noise_for(image), strip.noise_for(image))
+
+
+def played(url: str) -> Any:
+    """What the address of a play answers with."""
+    word = unquote(url.partition("/run/")[2].partition("?")[0])
+    return json.loads(play_of(word).buffer())
+
+
+def test_every_knob_on_the_page_can_be_followed_without_the_page() -> None:
+    at = open_page(schedules="linear,edm,cosine", linear_beta_end="0.05", stops="7", on="edm")
+    turns = at.session_state["turns"]
+    names = [
+        f"{name}_{knob.name}"
+        for name in ("linear", "edm", "cosine")
+        for knob in SCHEDULE_KNOBS[name]
+    ]
+    assert set(turns) == {"stops", "linear_T", "cosine_T", *names}
+    _, shown, stops, _ = result(at)
+    parts = dict(played(turns["linear_beta_end"].url))
+    assert len(parts) > 10
+    (line,) = parts[0.05]["lines"]
+    assert line["levels"] == [list(shown[0].schedule.at(k / 10)) for k in range(11)]
+    assert [row["t"] for row in parts[0.05]["stops"]] == [list(row.t) for row in stops]
+    rows = dict(played(turns["stops"].url))
+    assert rows[12]["lines"] == []
+    assert {len(row["t"]) for row in rows[12]["stops"]} == {12}
+
+
+def test_all_schedules_can_be_looked_at_with_those_on_the_page_as_they_are() -> None:
+    at = open_page(schedules="linear", linear_T="5")
+    lines = {line["name"]: line for line in played(at.session_state["others"])["lines"]}
+    assert set(lines) == set(SCHEDULES)
+    assert lines["linear"]["columns"][0][-1] == pytest.approx(Linear(5).alphas_bar[-1].item())

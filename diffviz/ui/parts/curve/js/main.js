@@ -6,8 +6,10 @@ import { themeOf } from "../../shared/color.js";
 import { el, mounted, setAll, svg } from "../../shared/dom.js";
 import { ARROWS, pointIn } from "../../shared/hand.js";
 import { clamp, compact } from "../../shared/numbers.js";
+import { caughtUp } from "../../shared/turns.js";
 import { HANDLES, alphaThrough, clampPoint, shownAt, widestGap, withPoint, withoutPoint } from "./cubic.js";
 import { Axis, Picture, interpolate, plainNumber, spread } from "./draw.js";
+import { Parts } from "./parts.js";
 
 const DOUBLE_MS = 420;
 const SLOP = 4;
@@ -19,6 +21,7 @@ const UNHEARD_MS = 4000;
 const LONGEST_LABEL = 22;
 const SHARE = 0.49; // of the screen's height that the plot takes
 const NARROWEST = 260;
+const NAMES = ".st-key-schedules_names button"; // a hand on one of them shows that schedule
 
 function shortened(label) {
   return label.length > LONGEST_LABEL ? `${label.slice(0, LONGEST_LABEL - 1)}…` : label;
@@ -33,6 +36,10 @@ class Curve {
     this.drag = null;
     this.tap = null;
     this.chosenStops = 0;
+    this.parts = new Parts();
+    this.said = {}; // what knobs have told Python, by their names
+    this.moving = false; // whether one of them is being turned
+    this.pointed = null; // the label of the schedule that the hand is on
     this.build();
   }
 
@@ -61,6 +68,13 @@ class Curve {
     this.stage.addEventListener("pointermove", (event) => this.point(event));
     this.stage.addEventListener("pointerleave", () => this.unpoint());
     this.picture.addEventListener("keydown", (event) => this.onKey(event));
+    this.abort = new AbortController();
+    const options = { signal: this.abort.signal };
+    document.addEventListener("diffviz-knob", (event) => this.turned(/** @type {CustomEvent} */ (event).detail), options);
+    document.addEventListener("pointerover", (event) => {
+      if (event.pointerType === "mouse") this.pointAt(event.target);
+    }, options);
+    document.addEventListener("focusin", (event) => this.pointAt(event.target), options);
     this.observer = new ResizeObserver(() => {
       const { clientHeight } = document.documentElement;
       const changed = Math.abs(this.root.clientWidth - this.width) > 0.5 || clientHeight !== this.screen;
@@ -73,6 +87,7 @@ class Curve {
 
   update(data, _, report) {
     this.report = report;
+    if (this.data && (this.moving || !caughtUp(this.said, data.turns))) return; // the hand is ahead
     if (!this.takes(data.points)) data = { ...data, points: this.points };
     const strip = data.strip;
     if (!strip) this.image = null;
@@ -94,6 +109,49 @@ class Curve {
     return this.sent === null;
   }
 
+  // Knobs, and names of schedules -------------------------------------------------------------------
+
+  // A knob was turned: the plot follows it where what its values change is there, which is asked for
+  // when the hand comes near.  Another knob than the last has to wait until Python has heard of that.
+  turned(said) {
+    const turns = this.data ? this.data.turns : {};
+    const turn = turns[said.name];
+    if (!turn) return;
+    if (said.phase === "near") {
+      this.parts.foresee(turn.url);
+      return;
+    }
+    const ready = caughtUp(this.said, turns, said.name);
+    if (said.phase === "done") this.said[said.name] = said;
+    this.moving = said.phase === "move";
+    const part = ready && this.parts.at(turn.url, said.value);
+    if (!part) return;
+    const fresh = Object.fromEntries(part.lines.map((line) => [line.name, line]));
+    const lines = this.data.lines.map((line) => fresh[line.name] || line);
+    this.data = { ...this.data, view: part.view, stops: part.stops, lines };
+    this.render();
+  }
+
+  // The hand is on a name: that schedule stands out, drawn faintly where it is not on the plot.
+  pointAt(target) {
+    const name = target instanceof Element && target.closest(NAMES);
+    const label = name ? name.textContent.trim() : null;
+    if (label === this.pointed || !this.data || this.drag) return;
+    this.pointed = label;
+    if (label && this.data.others) this.parts.foresee(this.data.others, () => this.render());
+    this.render();
+  }
+
+  // The lines to draw, with the one that the hand is on.
+  drawnLines() {
+    const { lines, looks, others } = this.data;
+    const there = lines.some((line) => line.label === this.pointed);
+    const ghost = this.pointed && others && !there ? this.parts.line(others, this.pointed) : null;
+    return [...lines, ...(ghost ? [{ ...ghost, ghost: true }] : [])].map((line) => ({
+      ...line, ...looks[line.name], custom: line.name === "custom" && !line.ghost,
+      faint: line.ghost || (there && line.label !== this.pointed) }));
+  }
+
   // Drawing ---------------------------------------------------------------------------------------
 
   render() {
@@ -101,9 +159,9 @@ class Curve {
     this.width = this.root.clientWidth || 700;
     this.dark = themeOf(this.root).dark;
     this.root.classList.toggle("dark", this.dark);
+    this.lines = this.drawnLines();
     this.layout();
     this.title.textContent = this.data.view.title + (this.data.view.log ? " (log axis)" : "");
-    this.lines = this.data.lines.map((line) => ({ ...line }));
     this.picture.replaceChildren();
     this.drawAxes();
     this.drawLines();
@@ -117,7 +175,7 @@ class Curve {
 
   layout() {
     const narrow = this.width < 560;
-    const names = this.data.lines.map((line) => line.label.length * 7.6);
+    const names = this.lines.map((line) => line.label.length * 7.6);
     const rows = this.data.stops.map((row) => row.label.length * 6.7);
     const label = Math.min(Math.max(...names, ...rows, 60) + 36, narrow ? 138 : 200);
     this.narrow = narrow;
@@ -190,7 +248,7 @@ class Curve {
         for (const y of columns) this.drawn.append(svg("path", { class: "before", stroke, d: this.path(t, y) }));
       }
       line.paths = line.columns.map((_, k) => svg("path", {
-        class: k === 0 ? "line" : "line thin", stroke, "stroke-dasharray": line.dash || null }));
+        class: `line${k ? " thin" : ""}${line.faint ? " faint" : ""}`, stroke, "stroke-dasharray": line.dash || null }));
       line.dots = svg("g", { fill: stroke });
       this.drawn.append(...line.paths, line.dots);
       line.leader = svg("path", { class: "leader", stroke });
@@ -582,6 +640,7 @@ class Curve {
   }
 
   dispose() {
+    this.abort.abort();
     this.observer.disconnect();
     this.root.remove();
   }

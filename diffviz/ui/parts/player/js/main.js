@@ -12,7 +12,7 @@ import { applyPalette, readPalette } from "./palette.js";
 import { PointsView } from "./points.js";
 import { RailView, StepLine } from "./rail.js";
 import { Scrubber, describeFrame } from "./scrubber.js";
-import { addressAt, addressOf, caughtUp } from "./turns.js";
+import { addressAt, addressOf, caughtUp } from "../../shared/turns.js";
 import { View } from "./view.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
