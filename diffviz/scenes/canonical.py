@@ -95,8 +95,8 @@ def config_from(kind: type[C], text: str) -> C:
     return made
 
 
-def number_word(value: float) -> str:
-    """A number as words have it: whole ones without a point."""
+def value_word(value: float | str) -> str:
+    """A number or a name as words have it: whole numbers without a point."""
     return json.dumps(_plain(value))
 
 

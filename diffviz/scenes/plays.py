@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache, partial
 from typing import Any, TypeAlias, TypeVar
@@ -239,17 +239,32 @@ _NO_VALUE = 9_182_736_450  # stands for a number in a word
 
 @dataclass(frozen=True)
 class Words:
-    """The words of plays that differ in one number: ``before``, the number as JSON, ``after``.
+    """The words of plays that differ in one number, or name: ``before``, it as JSON, ``after``.
 
     Attributes:
         before: what stands before it.
         after: what stands after it.
-        special: the words of numbers that a word leaves out, by number.
+        special: the words of those that a word leaves out, by number or name.
     """
 
     before: str
     after: str
-    special: Mapping[float, str]
+    special: Mapping[Any, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A name in a play that could be another.
+
+    Attributes:
+        here: the name.
+        path: where it is.
+        bare: the same play without what belongs to that name alone.
+    """
+
+    here: str
+    path: Path
+    bare: Play
 
 
 @dataclass(frozen=True)
@@ -308,7 +323,7 @@ class Play:
             held = dict(held)[name] if isinstance(held, tuple) else getattr(held, name)
         return float(held)
 
-    def turned(self, path: Path, value: float) -> Play:
+    def turned(self, path: Path, value: Any) -> Play:
         """The same with another number.
 
         Args:
@@ -317,8 +332,18 @@ class Play:
         """
         return replace(self, config=_with(self.config, path, value))
 
+    @property
+    def choices(self) -> Mapping[type[Any], Choice]:
+        """The names of its schedule and its sampler, by their classes."""
+        return {
+            type(part): Choice(
+                part.name, (*path, "name"), replace(self, config=_with(self.config, path, bare))
+            )
+            for path, part, bare in _named(self.config)
+        }
+
     def words(self, path: Path) -> Words:
-        """Its word as it depends on one of its numbers."""
+        """Its word as it depends on one of its numbers, or names."""
         before, _, after = self.turned(path, _NO_VALUE).word.partition(str(_NO_VALUE))
         usual = _usual(self.config, path)
         return Words(before, after, {value: self.turned(path, value).word for value in usual})
@@ -326,6 +351,18 @@ class Play:
     def buffer(self, watch: Watch = ignore) -> bytes:
         """Work it out, told how far it is, and pack it for the player."""
         return SCENES[self.scene].buffer(self.config, watch)
+
+
+def _named(config: Any, at: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
+    """Where its schedule and its sampler are, those, and the same without what only they have."""
+    for of in fields(config):
+        part, here = getattr(config, of.name), (*at, of.name)
+        if isinstance(part, ScheduleConfig):
+            yield here, part, replace(part, params=(), points=(), source="", tokens=None)
+        elif isinstance(part, SamplerConfig):
+            yield here, part, replace(part, params=())
+        elif is_dataclass(part):
+            yield from _named(part, here)
 
 
 def _numbers(config: Any, at: Path = ()) -> dict[str, Path]:
@@ -339,8 +376,8 @@ def _numbers(config: Any, at: Path = ()) -> dict[str, Path]:
     return found
 
 
-def _with(config: Any, path: Sequence[str], value: float) -> Any:
-    """A config with another number where a path leads."""
+def _with(config: Any, path: Sequence[str], value: Any) -> Any:
+    """A config with another number, name or part where a path leads."""
     name, *rest = path
     return replace(config, **{name: _put(getattr(config, name), tuple(rest), value)})
 
@@ -350,7 +387,7 @@ def _checked_with(config: C, path: Sequence[str], value: float) -> C:
     return config_from(type(config), json_of(_with(config, path, value)))
 
 
-def _put(held: Any, path: Path, value: float) -> Any:
+def _put(held: Any, path: Path, value: Any) -> Any:
     """The same for what a field holds: the number, a config, configs, or (name, value) pairs."""
     if not path:
         return value
@@ -362,14 +399,14 @@ def _put(held: Any, path: Path, value: float) -> Any:
     return tuple((k, _put(v, tuple(rest), value) if k == name else v) for k, v in held)
 
 
-def _usual(config: Any, path: Path) -> set[float]:
-    """The numbers that a config's word may leave out: the defaults on the way to one of them."""
-    found: set[float] = set()
+def _usual(config: Any, path: Path) -> set[Any]:
+    """What a config's word may leave out: the defaults of numbers or names on the way to one."""
+    found: set[Any] = set()
     for k, name in enumerate(path):
         value = default_of(next(of for of in fields(config) if of.name == name))
         for further in path[k + 1 :]:
             value = getattr(value, further, None)
-        if isinstance(value, int | float):
+        if isinstance(value, int | float | str):
             found.add(value)
         config = getattr(config, name)
         if isinstance(config, tuple):

@@ -191,3 +191,40 @@ def test_a_finger_turns_a_knob_sideways_and_scrolls_the_page_up_and_down(
     becomes(lambda: slider.bounding_box()["y"] < top - 20)
     wait_idle(page)
     assert page.url == link
+
+
+def test_the_picture_shows_what_a_name_in_a_menu_would_bring(
+    page: Any, app_url: str, serve: Any, wait_idle: Any
+) -> None:
+    page.goto(f"{app_url}/reverse?step=50&follow=7")
+    wait_idle(page)
+    own, items, sent = player(page, "id"), player(page, "items"), page.traffic.sent
+    menu = page.get_by_role("combobox", name="Sampler")
+    menu.click()
+    looked = {own}
+    for name in ("DDPM", "Heun", "DPM-Solver++"):
+        page.get_by_role("option", name=name).first.hover()
+        becomes(lambda: player(page, "id") not in looked)
+        looked.add(player(page, "id"))
+    assert player(page, "frame") == player(page, "frames") - 1
+    assert player(page, "follow") == 7
+    page.keyboard.press("ArrowUp")  # keys look, too
+    becomes(lambda: player(page, "id") in looked - {own})
+    assert page.traffic.sent == sent, "nothing is said to Python"
+    page.keyboard.press("Escape")
+    becomes(lambda: player(page, "id") == own and player(page, "items") == items)
+    assert page.traffic.sent == sent
+
+    menu.click()
+    page.get_by_role("option", name="Heun").first.hover()
+    becomes(lambda: player(page, "id") != own)
+    page.get_by_role("option", name="Heun").first.click()
+    becomes(lambda: query(page).get("sampler") == ["heun"])
+    wait_idle(page)
+    assert player(page, "items") == items
+    chosen = player(page, "id")
+    other = page.context.new_page()
+    other.goto(page.evaluate("location.href"))
+    becomes(lambda: other.locator(".dvz").count() and player(other, "id") == chosen)
+    other.close()
+    fine(page, serve.log("app.py"))

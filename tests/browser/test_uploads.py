@@ -53,7 +53,7 @@ def test_a_zip_of_11_mb_is_taken_and_one_of_120_mb_is_told(
     chooser.set_input_files(sparse(tmp_path, b"PK\x03\x04", 120_000_000, "large.zip"))
     expect(page.get_by_text(REFUSED)).to_be_visible()
     expect(page.get_by_text("of at most 100 MB")).to_be_visible()
-    page.get_by_role("button", name="Remove large.zip").click()
+    page.get_by_role("button", name="Remove large.zip").press("Enter")  # wherever it is by then
     expect(page.get_by_text(REFUSED)).to_be_hidden()
     whole = zip_of(tmp_path, 14)
     assert 11_000_000 < whole.stat().st_size < 12_000_000

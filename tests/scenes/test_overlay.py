@@ -70,7 +70,7 @@ def test_a_drawing_is_of_its_overlay() -> None:
     made = drawn(Overlay(SOME.schedules, True, "beta", "linear", ("trailing", "karras"), 7, 2))
     assert [line.label for line in made.lines] == ["Linear", "Cosine", "EDM"]
     assert [line.before is not None for line in made.lines] == [True, True, False]
-    assert made.axis.high == 1, "the cosine chain's last beta"
+    assert made.axis.high == 15, "the axis grows for EDM, whose noise ends at 80"
     expected = make_grid(EDM(), 7, "karras")[:-1].tolist()
     assert made.stops[1].t == pytest.approx(expected, abs=1e-6)
     assert {row.on for row in made.stops} == {"EDM"}

@@ -7,16 +7,18 @@ import json
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass, replace
+from operator import attrgetter
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
 
+from diffviz.core.samplers import SAMPLERS
 from diffviz.core.schedules import SCHEDULES
 from diffviz.scenes import forward
 from diffviz.scenes.arena import Contestant, RaceConfig
 from diffviz.scenes.buffer import decode, read_header, unbind
-from diffviz.scenes.canonical import number_word
+from diffviz.scenes.canonical import value_word
 from diffviz.scenes.collar import CollarRun
 from diffviz.scenes.configs import DataConfig, SamplerConfig, ScheduleConfig
 from diffviz.scenes.forward import ForwardConfig
@@ -198,7 +200,7 @@ def test_words_that_differ_in_a_number_are_put_together_from_parts(
 ) -> None:
     words = play.words(path)
     for value in values:
-        put = words.special.get(value, words.before + number_word(value) + words.after)
+        put = words.special.get(value, words.before + value_word(value) + words.after)
         turned = play.turned(path, value)
         assert put == turned.word
         assert play_of(put) == turned
@@ -206,6 +208,21 @@ def test_words_that_differ_in_a_number_are_put_together_from_parts(
         for name in path:
             found = dict(found)[name] if isinstance(found, tuple) else getattr(found, name)
         assert found == value
+
+
+@pytest.mark.parametrize("play", PLAYS, ids=lambda play: play.scene)
+def test_words_that_differ_in_a_name_are_put_together_from_parts(play: Play) -> None:
+    """What a hand on a name in a menu looks at, for every schedule and sampler."""
+    for kind, choice in play.choices.items():
+        assert choice.here == attrgetter(".".join(choice.path))(play.config)
+        words = choice.bare.words(choice.path)
+        for name in SCHEDULES if kind is ScheduleConfig else SAMPLERS:
+            put = words.special.get(name, words.before + value_word(name) + words.after)
+            turned = choice.bare.turned(choice.path, name)
+            assert put == turned.word
+            assert play_of(put) == turned
+    if play.scene in ("reverse", "guidance", "images"):
+        assert set(play.choices) == {ScheduleConfig, SamplerConfig}
 
 
 def test_levels_of_a_number_are_those_of_each_run() -> None:

@@ -59,6 +59,7 @@ from diffviz.ui.choices import scheduler_files, uploader, widgets
 from diffviz.ui.choices.tables import choose_table
 from diffviz.ui.choices.thumbnails import thumbnail
 from diffviz.ui.parts.pad import draw_points
+from diffviz.ui.parts.player import SAMPLER_MENU, SCHEDULE_MENU
 from diffviz.ui.shell import links
 
 _EVEN = "trailing"  # a spacing that any schedule has
@@ -394,7 +395,7 @@ def choose_schedule(
         words[LOADED] = ScheduleConfig(LOADED, source=file.source).title
     menu = more("Schedule")
     with menu if folded else nullcontext():
-        name = widgets.menu("Schedule (how fast noise comes in)", parameter, words)
+        name = widgets.menu(SCHEDULE_MENU, parameter, words)
     with menu:
         if name == LOADED and file is not None:
             asked = scheduler_files.choose_file(file, linked=own is None)
@@ -469,7 +470,7 @@ def choose_sampler(
     words = widgets.titles({name: SAMPLERS[name] for name in names or SAMPLERS})
     menu = more("Sampler")
     with menu if folded else nullcontext():
-        name = widgets.menu("Sampler", parameter, words)
+        name = widgets.menu(SAMPLER_MENU, parameter, words)
         count = widgets.stops("Steps", counted, (*_STEP_STOPS, MAX_STEPS))
     with menu:
         st.markdown(SAMPLERS[name].sentence)

@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from diffviz.core.trajectory import Diverged
 from diffviz.scenes.buffer import read_header
-from diffviz.scenes.canonical import number_word
+from diffviz.scenes.canonical import value_word
 from diffviz.scenes.plays import Path, Play, play_of, version
 from diffviz.ui.shell import own, scripts
 from diffviz.ui.shell.scripts import BASE
@@ -114,18 +114,18 @@ def address_of(play: Play) -> str:
 
 
 def addresses(play: Play, path: Path) -> dict[str, object]:
-    """Return the addresses of all plays that differ from one in a number.
+    """Return the addresses of all plays that differ from one in a number, or a name.
 
     Returns:
-        What stands ``before`` the number (as JSON) and ``after`` it; and by number the addresses
-        of those that are ``special``.
+        What stands ``before`` it (as JSON) and ``after`` it; and the addresses of those that are
+        ``special``, by what they are special for.
     """
     words, version_of = play.words(path), f"?v={version()}"
     return {
         "before": f"{BASE}/run/{quote(words.before)}",
         "after": f"{quote(words.after)}{version_of}",
         "special": {
-            number_word(value): f"{BASE}/run/{quote(word)}{version_of}"
+            value_word(value): f"{BASE}/run/{quote(word)}{version_of}"
             for value, word in words.special.items()
         },
     }

@@ -14,14 +14,18 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import streamlit as st
 
+from diffviz.core.samplers import SAMPLERS
+from diffviz.core.schedules import SCHEDULES
 from diffviz.scenes.buffer import read_header
+from diffviz.scenes.configs import SCHEDULE_TEXT, SamplerConfig, ScheduleConfig
 from diffviz.scenes.plays import Path, Play
+from diffviz.scenes.text import Titled
 from diffviz.ui.parts.knob import heard_of
 from diffviz.ui.parts.wishes import ignore
 from diffviz.ui.shell.route import address, address_of, addresses, says_all
@@ -31,6 +35,9 @@ __all__ = ["Moved", "Result", "player"]
 
 
 NO_KNOBS: Mapping[str, Path] = {}
+
+SCHEDULE_MENU, SAMPLER_MENU = "Schedule (how fast noise comes in)", "Sampler"
+"""The labels of the menus whose names the picture follows while a hand is on them."""
 
 
 class Wish(TypedDict):
@@ -136,6 +143,7 @@ def player(
             for name, wish in wishes.items()
         },
         "turns": _turns(play, knobs),
+        "choices": _choices(play),
         "autoplay": autoplay and wishes["step"]["value"] is None,
         "loop": loop,
         "link": link,
@@ -170,6 +178,27 @@ def _turns(play: Play | None, knobs: Mapping[str, Path]) -> dict[str, object]:
         for name, found in heard.items()
         if found is not None
     }
+
+
+def _choices(play: Play | None) -> dict[str, object]:
+    """What runs the names in menus would bring, with few samples: for a hand that is on one."""
+    few = play.in_hand if play is not None and says_all(play) else None
+    found = {} if few is None else few.choices
+    return {
+        label: {
+            "here": found[kind].here,
+            "names": {text[name].title: name for name in registry},
+            "few": addresses(found[kind].bare, found[kind].path),
+        }
+        for kind, (label, registry, text) in _MENUS.items()
+        if kind in found
+    }
+
+
+_MENUS: Mapping[type[Any], tuple[str, Iterable[str], Mapping[str, Titled]]] = {
+    ScheduleConfig: (SCHEDULE_MENU, SCHEDULES, SCHEDULE_TEXT),
+    SamplerConfig: (SAMPLER_MENU, SAMPLERS, SAMPLERS),
+}
 
 
 def _levels(play: Play, path: Path, stops: Sequence[float]) -> str | None:

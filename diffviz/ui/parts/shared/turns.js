@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{before: string, after: string, special: Record<string, string>}} Addresses those of
- *   runs that differ in one number: it stands between `before` and `after`, unless it is special
+ *   runs that differ in one number, or name: it stands between `before` and `after`, unless it is special
  * @typedef {{key: string, heard: number, few: Addresses | null,
  *   all: Addresses, levels: string | null}} Turn what Python says of
  *   a knob: its key, how many of its reports Python has heard, and where the runs are, with few
@@ -12,7 +12,7 @@
  *   count: number}} Turned what a knob says: count is the number of its last report
  */
 
-/** @type {(of: Addresses, value: number) => string} */
+/** @type {(of: Addresses, value: number | string) => string} */
 export function addressAt(of, value) {
   const word = JSON.stringify(value);
   return of.special[word] || of.before + encodeURIComponent(word) + of.after;

@@ -1,6 +1,7 @@
 // The player: one clock for all panels, the layout, keyboard and pointer, and reports to Python.
 
 import { el, mounted, setAll, setText } from "../../shared/dom.js";
+import { watchMenus } from "../../shared/menus.js";
 import { clamp } from "../../shared/numbers.js";
 import { Run, readSheaf } from "./buffer.js";
 import { TimeAxis } from "./clock.js";
@@ -37,6 +38,8 @@ const COPIED_MS = 1600;
 
 const MOST_LEVELS = 8;
 const PATIENCE_MS = 400;
+const DWELL_MS = 120; // of a hand on a name, before its run is asked for
+const CHOSEN_MS = 700; // from the end of looking until the page must have said what was chosen
 const RETRY_MS = 3000;
 const UNREACHABLE = "The app cannot be reached.";
 
@@ -87,6 +90,7 @@ class Player {
     this.revisions = {};
     this.said = {}; // what knobs have told Python, by their names
     this.moving = false; // whether one of them is being turned
+    this.looking = ""; // at the run of which name in a menu
     this.few = false; // whether what is shown lacks the samples that a hand does not wait for
     this.whole = null; // the last run that did not
     this.levels = new Map(); // by address: what makes another run of the samples of the whole one
@@ -181,6 +185,7 @@ class Player {
     document.addEventListener("keydown", (event) => this.onKey(event), options);
     document.addEventListener("keyup", () => this.onKeyUp(), options);
     document.addEventListener("diffviz-knob", (event) => this.turned(/** @type {CustomEvent} */ (event).detail), options);
+    watchMenus((menu, name) => this.lookAt(menu, name), this.abort.signal);
     document.addEventListener("visibilitychange", () => this.schedule(), options);
     this.root.addEventListener("pointerdown", () => { activePlayer = this; }, options);
     this.root.addEventListener("focusin", () => { activePlayer = this; }, options);
@@ -196,6 +201,10 @@ class Player {
   // address where they are.  Until they are there, the earlier run stays.
   update(data, state, trigger) {
     this.report = { state, trigger };
+    if (this.options && data.url !== this.options.url) { // what was looked at was chosen
+      clearTimeout(this.dwell);
+      this.looking = "";
+    }
     this.options = data;
     if (data.sheaf) this.levels.set("kept", readSheaf(data.sheaf));
     if (data.buffer) this.show(data.buffer);
@@ -225,9 +234,35 @@ class Player {
     else if ((this.moving || !turn.all) && this.relevel(turn, said.value)) return;
     if (!turn.all) return; // in a file
     const url = addressAt(this.moving ? turn.few : turn.all, said.value);
-    const waits = said.phase !== "done" && this.asking && this.asking.by === "move";
-    if (waits) this.next = { url, by: said.phase };
-    else this.fetch(url, said.phase);
+    if (said.phase === "done") this.fetch(url, said.phase);
+    else this.askNext(url, said.phase);
+  }
+
+  // A hand is on a name in a menu: few samples show what it would bring.  When the menu is closed,
+  // Python has a moment to say that it was chosen before all is as it was.
+  lookAt(menu, name) {
+    const choice = ((this.options || {}).choices || {})[menu];
+    const of = choice && choice.names[name];
+    clearTimeout(this.dwell);
+    if (of && of !== choice.here) {
+      this.looking = of;
+      this.dwell = setTimeout(() => this.askNext(addressAt(choice.few, of), "look"), DWELL_MS);
+    } else if (this.looking) {
+      this.dwell = setTimeout(() => this.lookBack(), of ? DWELL_MS : CHOSEN_MS);
+    }
+  }
+
+  // Show the page's own run again.
+  lookBack() {
+    this.looking = "";
+    this.next = null;
+    this.fetch(this.options.url, "rest");
+  }
+
+  // Ask for a run after the one that is on its way to the hand, in the place of what would be next.
+  askNext(url, by) {
+    if (this.asking && ["move", "look"].includes(this.asking.by)) this.next = { url, by };
+    else this.fetch(url, by);
   }
 
   // Get the levels of all values of a knob; what fails here is asked for again when the hand is back.
@@ -267,7 +302,7 @@ class Player {
     }
     const asking = Object.assign(new AbortController(), { url, by });
     this.asking = asking;
-    if (by !== "move") this.wait(asking.signal);
+    if (by !== "move" && by !== "look") this.wait(asking.signal);
     try {
       const answer = await fetch(url, { signal: asking.signal });
       if (!answer.ok) {
@@ -282,10 +317,11 @@ class Player {
       if (asking.signal.aborted) return;
       this.stopAsking();
       this.shownUrl = url;
-      this.show(bytes, by);
+      this.show(bytes, by === "look" ? "move" : by);
     } catch (error) {
       if (asking.signal.aborted) return;
       this.stopAsking();
+      if (by === "look") return; // what cannot be had is not looked at
       const unreachable = error instanceof TypeError;
       this.complain(unreachable ? UNREACHABLE : String(error).replace(/^Error: /, ""), url);
       if (unreachable) this.retry = setTimeout(() => this.fetch(url), RETRY_MS);
