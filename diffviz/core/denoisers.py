@@ -44,6 +44,11 @@ class Denoiser(ABC):
     exact: bool = False
 
     @property
+    def no_label(self) -> int | None:
+        """The label that asks for no class, so that samples with and without are one batch."""
+        return None
+
+    @property
     def evaluations(self) -> int:
         """What a call without a condition costs, which is how samplers call."""
         return self.cost()
@@ -91,6 +96,11 @@ class Wrapper(Denoiser):
 
     denoiser: Denoiser
 
+    @property
+    def no_label(self) -> int | None:
+        """That of the denoiser inside."""
+        return self.denoiser.no_label
+
     def cost(self, **cond: Any) -> int:
         """Return what the denoiser inside costs with this condition."""
         return self.denoiser.cost(**cond)
@@ -129,6 +139,11 @@ class Network(Denoiser):
             )
         self.module, self.schedule, self.predicts = module, schedule, predicts
         self._to_x_0 = PARAMETRIZATIONS[predicts][0]
+
+    @property
+    def no_label(self) -> int | None:
+        """What the module says it is."""
+        return getattr(self.module, "null_label", None)
 
     def __call__(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> Tensor:
         """Return x_0 from what the module predicts."""
@@ -203,11 +218,22 @@ class Guided(Wrapper):
         """Return the guided prediction; without a condition, the unconditional one."""
         if not cond or self.scale == 0:
             return self.denoiser(x_t, t)
-        conditional = self.denoiser(x_t, t, **cond)
         if self.scale == 1:
-            return conditional
-        unconditional = self.denoiser(x_t, t)
+            return self.denoiser(x_t, t, **cond)
+        conditional, unconditional = self._both(x_t, t, **cond)
         return unconditional + self.scale * (conditional - unconditional)
+
+    def _both(self, x_t: Tensor, t: Tensor | float, **cond: Any) -> tuple[Tensor, Tensor]:
+        """The two answers; of pictures in one call, which costs a network less than two."""
+        none = self.denoiser.no_label
+        if none is None or cond.keys() != {"label"} or x_t.ndim == 2:
+            return self.denoiser(x_t, t, **cond), self.denoiser(x_t, t)
+        batch = len(x_t)
+        label = torch.as_tensor(cond["label"], device=x_t.device).expand(batch)
+        labels = torch.cat([label, torch.full_like(label, none)])
+        times = t.repeat(2) if isinstance(t, Tensor) and t.ndim else t
+        answers = self.denoiser(torch.cat([x_t, x_t]), times, label=labels)
+        return answers[:batch], answers[batch:]
 
 
 class Conditioned(Wrapper):

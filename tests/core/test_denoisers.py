@@ -313,3 +313,35 @@ def test_a_condition_reaches_the_module_of_a_network() -> None:
     learned = Network(Labelled(), Linear(), "x_0")
     assert learned(x_t, 0.5, label=7).unique().tolist() == [7]
     assert learned(x_t, 0.5).unique().tolist() == [0]
+
+
+class Asked(nn.Module):
+    """A network of pictures that counts its calls: it predicts the label, 10 for none."""
+
+    null_label = 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+
+    def forward(self, x_t: Tensor, t: Tensor, label: Tensor | int | None = None) -> Tensor:
+        self.batches.append(len(x_t))
+        asked = torch.as_tensor(self.null_label if label is None else label).expand(len(x_t))
+        return asked[:, None, None, None] + t[:, None, None, None] + 0 * x_t
+
+
+@pytest.mark.parametrize("t", [0.25, torch.tensor(0.25), torch.tensor([0.25, 0.5, 0.75])])
+@pytest.mark.parametrize("label", [3, torch.tensor([3, 4, 5])])
+def test_pictures_with_and_without_a_label_are_one_batch(
+    t: float | Tensor, label: int | Tensor
+) -> None:
+    module, x_t = Asked(), torch.zeros(3, 1, 2, 2)
+    guided = Guided(Network(module, Cosine(), "x_0"), 2.5)
+    out = guided(x_t, t, label=label)
+    times, labels = torch.as_tensor(t).expand(3), torch.as_tensor(label).expand(3)
+    assert_close(out[:, 0, 0, 0], times + 10 + 2.5 * (labels - 10))
+    assert module.batches == [6]
+    assert guided.cost(label=label) == 2
+    guided(x_t, t)
+    Guided(guided.denoiser, 1.0)(x_t, t, label=label)
+    assert module.batches == [6, 3, 3]
