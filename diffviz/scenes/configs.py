@@ -476,7 +476,7 @@ class SamplerConfig:
 
     def grid(self, schedule: Schedule) -> Tensor:
         """The (steps + 1,) times of a run on this schedule, at most as many steps as it has."""
-        return make_grid(schedule, steps_on(self.steps, self.spacing, schedule), self.spacing)
+        return grid_of(schedule, steps_on(self.steps, self.spacing, schedule), self.spacing)
 
     def plan(
         self, denoiser: Denoiser, schedule: Schedule, shape: tuple[int, ...], samples: int
@@ -484,6 +484,12 @@ class SamplerConfig:
         """A run of a denoiser on a schedule, to so many samples of a shape."""
         grid = self.grid(schedule)
         return Plan(denoiser, schedule, self.build(), grid, shape, samples, self.seed)
+
+
+@lru_cache(maxsize=256)
+def grid_of(schedule: Schedule, steps: int, spacing: str) -> Tensor:
+    """The (steps + 1,) times of a run on a schedule that a config has built; the same tensor."""
+    return make_grid(schedule, steps, spacing)
 
 
 def takes_variable(name: str) -> bool:

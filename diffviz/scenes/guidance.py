@@ -39,7 +39,7 @@ from diffviz.scenes.configs import (
 )
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.point_run import MAX_FRAMES, Stops
-from diffviz.scenes.sharing import work_alone
+from diffviz.scenes.sharing import Shared, work_alone
 
 Floats: TypeAlias = NDArray[np.floating[Any]]
 Backdrop: TypeAlias = tuple[Floats | None, Floats | None]
@@ -218,7 +218,7 @@ def _guided(setting: Setting, scale: float, label: Tensor | int) -> Denoiser:
         if setting.model is None
         else models.denoiser(setting.model, schedule)
     )
-    return Conditioned(Guided(inner, scale), label=label)
+    return Conditioned(Shared(Guided(inner, scale)), label=label)
 
 
 def _asked(setting: Setting, n: int) -> Tensor:

@@ -20,7 +20,6 @@ from torch import Tensor
 from diffviz.core.denoisers import Denoiser, Exact
 from diffviz.core.distributions import Distribution, Empirical
 from diffviz.core.explain import Steps, StepTerm
-from diffviz.core.grids import make_grid
 from diffviz.core.run import Plan, Watch, ignore, kept, simulate
 from diffviz.core.schedules import Schedule
 from diffviz.core.trajectory import Trajectory, changes
@@ -31,7 +30,13 @@ from diffviz.scenes import models, scene
 from diffviz.scenes.buffer import Curve, Histogram, Images, Lines, Panel, Points, Rail, encode
 from diffviz.scenes.caching import cached
 from diffviz.scenes.canonical import within
-from diffviz.scenes.configs import MAX_POINTS, DataConfig, SamplerConfig, ScheduleConfig
+from diffviz.scenes.configs import (
+    MAX_POINTS,
+    DataConfig,
+    SamplerConfig,
+    ScheduleConfig,
+    grid_of,
+)
 from diffviz.scenes.formula import formula, steps_between
 from diffviz.scenes.models import ModelConfig
 from diffviz.scenes.sharing import HELPERS, Shared
@@ -135,7 +140,7 @@ class Stops:
 
     def grid(self) -> Tensor:
         """All (steps + 1,) times."""
-        return make_grid(self.schedule.build(), self.steps, self.spacing)
+        return grid_of(self.schedule.build(), self.steps, self.spacing)
 
     def kept(self) -> list[int]:
         """The stops that become frames: all, or ``MAX_FRAMES`` of them."""

@@ -29,6 +29,7 @@ HELPERS = ThreadPoolExecutor(CORES, "diffviz-part", initializer=work_alone)
 """The threads; what runs in them must not wait for another of them."""
 
 _BLOCK = 16  # points that a processor works on at once
+_FEW = 1024  # of which it is quicker to answer fewer alone than to share them
 
 
 def multiplying_best(network: Network) -> Network:
@@ -59,6 +60,8 @@ class Shared(Wrapper):
         def answer(part: Tensor, own: dict[str, Any]) -> Tensor:
             return self.denoiser(part, t, **own)
 
+        if len(cuts) == 1:
+            return answer(parts[0], conditions[0])
         return torch.cat(list(HELPERS.map(answer, parts, conditions)))
 
     @torch.inference_mode()
@@ -72,7 +75,8 @@ class Shared(Wrapper):
 def _cuts(batch: Tensor) -> list[slice]:
     """A part for each core; of points in blocks, so that they are rounded alike on any machine."""
     block = _BLOCK if batch.ndim == 2 else 1
-    ends = [len(batch) * k // CORES // block * block for k in range(CORES)] + [len(batch)]
+    parts = 1 if batch.ndim == 2 and len(batch) < _FEW else CORES
+    ends = [len(batch) * k // parts // block * block for k in range(parts)] + [len(batch)]
     return [slice(*cut) for cut in pairwise(ends) if cut[0] < cut[1]]
 
 
