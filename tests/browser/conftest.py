@@ -147,6 +147,7 @@ class Servers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[tuple[str, ...], tuple[str, subprocess.Popen[bytes], Path]] = {}
+        self._told: dict[Path, int] = {}  # how much of a log was read
 
     def __call__(self, script: str | Path, **env: str) -> str:
         """Serve a script (a path from the repository root), once a session.
@@ -164,13 +165,15 @@ class Servers:
         return self._running[key][0]
 
     def log(self, script: str | Path, **env: str) -> str:
-        """What the server of this script (and environment) has printed so far.
+        """What the server of this script (and environment) has printed since this was asked last.
 
-        Without what Streamlit prints where a tab is closed while it is being written to.
+        Without what Streamlit prints where a tab is closed while it is being written to.  What one
+        journey was told of is not held against those that come after it.
         """
-        return _CLOSED_TAB.sub(
-            "", self._running[self._key(script, env)][2].read_text(errors="replace")
-        )
+        path = self._running[self._key(script, env)][2]
+        printed = path.read_bytes()
+        told, self._told[path] = self._told.get(path, 0), len(printed)
+        return _CLOSED_TAB.sub("", printed[told:].decode(errors="replace"))
 
     def stacks(self, url: str) -> str:
         """What every thread of the server at an address is at."""
