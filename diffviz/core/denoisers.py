@@ -58,7 +58,10 @@ class Denoiser(ABC):
         return 1
 
     def to(self, device: torch.device | str) -> Self:
-        """Return the same denoiser for inputs on a device: its tensors moved, networks copied."""
+        """Return the same denoiser for inputs on a device, itself where it is there already.
+
+        Otherwise it is another one: its tensors moved, its networks copied.
+        """
         return _moved(self, torch.device(device))
 
     @abstractmethod
@@ -76,7 +79,7 @@ class Denoiser(ABC):
 
 
 def _moved(held: T, device: torch.device) -> T:
-    """What is held, with every tensor in it on a device; what has none stays itself."""
+    """What is held, with every tensor in it on a device; itself where all of them are there."""
     moved: Any = held
     if isinstance(held, Tensor):
         moved = held.to(device)
@@ -84,10 +87,14 @@ def _moved(held: T, device: torch.device) -> T:
         if any(weight.device != device for weight in held.parameters()):
             moved = copy.deepcopy(held).to(device)
     elif isinstance(held, dict):
-        moved = {name: _moved(part, device) for name, part in held.items()}
+        parts = {name: _moved(part, device) for name, part in held.items()}
+        if any(parts[name] is not part for name, part in held.items()):
+            moved = parts
     elif isinstance(held, Denoiser | Distribution):
-        moved = copy.copy(held)
-        vars(moved).update(_moved(vars(held), device))
+        parts = _moved(vars(held), device)
+        if parts is not vars(held):
+            moved = copy.copy(held)
+            vars(moved).update(parts)
     return moved  # type: ignore[no-any-return]
 
 

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 from torch import Tensor
@@ -242,6 +243,7 @@ def label_of(name: str) -> str:
     return SCHEDULE_TEXT[name].title.split(" (")[0] if name in SCHEDULE_TEXT else name
 
 
+@lru_cache(maxsize=256)
 def shown(config: ScheduleConfig, *, zero: bool = False) -> Shown:
     """A schedule as it is drawn, zero terminal SNR applied.
 
@@ -267,12 +269,11 @@ def drawn(overlay: Overlay) -> Drawing:
     Raises:
         ValueError: parameters that make no schedule, in words for the reader.
     """
-    every = [shown(config, zero=overlay.zero) for config in overlay.schedules]
-    lines = tuple(_line(each, overlay.view) for each in every)
+    lines = tuple(_line(config, overlay.zero, overlay.view) for config in overlay.schedules)
     axis = axis_of(overlay.view, lines, overlay.axis)
-    if not every or not overlay.spacings:
+    if not lines or not overlay.spacings:
         return Drawing(overlay.view, axis, lines)
-    return Drawing(overlay.view, axis, lines, *_stops(overlay, every[overlay.on]))
+    return Drawing(overlay.view, axis, lines, *_stops(overlay))
 
 
 def packed(overlay: Overlay) -> bytes:
@@ -303,7 +304,9 @@ def _json(found: Any) -> bytes:
     return json.dumps(found, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _line(each: Shown, quantity: str) -> Line:
+@lru_cache(maxsize=256)
+def _line(config: ScheduleConfig, zero: bool, quantity: str) -> Line:
+    each = shown(config, zero=zero)
     return line_of(each.name, each.label, each.schedule, quantity, before=each.before)
 
 
@@ -355,7 +358,8 @@ def axis_of(quantity: str, lines: Iterable[Line], kind: str = "auto") -> Axis:
     return Axis(view.axis, log, low, high)
 
 
-def _stops(overlay: Overlay, on: Shown) -> tuple[tuple[Stops, ...], tuple[str, ...]]:
+def _stops(overlay: Overlay) -> tuple[tuple[Stops, ...], tuple[str, ...]]:
+    on = shown(overlay.schedules[overlay.on], zero=overlay.zero)
     rows, troubles = [], set()
     for name, title in spacings_for(each.name for each in overlay.schedules).items():
         if name not in overlay.spacings:

@@ -314,7 +314,11 @@ class Play:
     @property
     def numbers(self) -> Mapping[str, Path]:
         """Where the numbers of its data, schedule and sampler are, by their words in an address."""
-        return _numbers(self.config)
+        return {
+            name: (*here, *path)
+            for here, part in _parts(self.config)
+            for name, path in part.numbers.items()
+        }
 
     def number(self, path: Path) -> float:
         """One of its numbers; ``path`` as in ``turned``."""
@@ -324,11 +328,11 @@ class Play:
         return float(held)
 
     def turned(self, path: Path, value: Any) -> Play:
-        """The same with another number.
+        """The same with another number, name or part.
 
         Args:
-            path: the names of the fields that lead to the number; of parameters, its own name last.
-            value: the number.
+            path: the names of the fields that lead to it; of parameters, its own name last.
+            value: what it shall be.
         """
         return replace(self, config=_with(self.config, path, value))
 
@@ -336,10 +340,9 @@ class Play:
     def choices(self) -> Mapping[type[Any], Choice]:
         """The names of its schedule and its sampler, by their classes."""
         return {
-            type(part): Choice(
-                part.name, (*path, "name"), replace(self, config=_with(self.config, path, bare))
-            )
-            for path, part, bare in _named(self.config)
+            type(part): Choice(part.name, (*here, "name"), self.turned(here, replace(part, **bare)))
+            for here, part in _parts(self.config)
+            if (bare := _BARE.get(type(part))) is not None
         }
 
     def words(self, path: Path) -> Words:
@@ -353,27 +356,21 @@ class Play:
         return SCENES[self.scene].buffer(self.config, watch)
 
 
-def _named(config: Any, at: Path = ()) -> Iterator[tuple[Path, Any, Any]]:
-    """Where its schedule and its sampler are, those, and the same without what only they have."""
-    for of in fields(config):
-        part, here = getattr(config, of.name), (*at, of.name)
-        if isinstance(part, ScheduleConfig):
-            yield here, part, replace(part, params=(), points=(), source="", tokens=None)
-        elif isinstance(part, SamplerConfig):
-            yield here, part, replace(part, params=())
-        elif is_dataclass(part):
-            yield from _named(part, here)
-
-
-def _numbers(config: Any, at: Path = ()) -> dict[str, Path]:
-    found: dict[str, Path] = {}
+def _parts(config: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Where its data, schedule and sampler are, and those."""
     for of in fields(config):
         part, here = getattr(config, of.name), (*at, of.name)
         if isinstance(part, DataConfig | ScheduleConfig | SamplerConfig):
-            found |= {name: (*here, *path) for name, path in part.numbers.items()}
+            yield here, part
         elif is_dataclass(part):
-            found |= _numbers(part, here)
-    return found
+            yield from _parts(part, here)
+
+
+_BARE: Mapping[type[Any], Mapping[str, Any]] = {
+    ScheduleConfig: {"params": (), "points": (), "source": "", "tokens": None},
+    SamplerConfig: {"params": ()},
+}
+"""Those that are chosen by name, without what belongs to one name alone."""
 
 
 def _with(config: Any, path: Sequence[str], value: Any) -> Any:

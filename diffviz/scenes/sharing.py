@@ -33,8 +33,8 @@ _FEW = 1024  # of which it is quicker to answer fewer alone than to share them
 
 
 def multiplying_best(network: Network) -> Network:
-    """A copy of a large network that multiplies as the device does it best."""
-    module = copy.deepcopy(network.module).to(device.multiplies_in())
+    """A copy of a large network on the device, which multiplies as is best there."""
+    module = copy.deepcopy(network.module).to(device.chosen(), device.multiplies_in())
     return Network(module, network.schedule, network.predicts)
 
 

@@ -43,7 +43,7 @@ def chosen() -> torch.device:
             f"{VARIABLE} asks for {asked!r}, which PyTorch does not find on this machine: leave it "
             "out, or install a build of PyTorch and a driver for it"
         )
-    return torch.device(asked)
+    return torch.device(asked) if asked == "cpu" else torch.device(asked, 0)
 
 
 @cache

@@ -73,6 +73,7 @@ def test_a_denoiser_goes_to_a_device_with_all_that_it_holds() -> None:
     points, classes = torch.randn(6, 2), torch.arange(6) % 3
     for source in (Empirical(points, classes), Smoothed(points, 0.1, classes)):
         asked = Conditioned(Guided(Exact(source, schedule), 3.0), label=labels)
+        assert asked.to("cpu") is asked, "what is there already is not copied"
         there = asked.to("meta")
         assert there.cond["label"].device.type == "meta"
         held = there.denoiser.denoiser.distribution  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 // The plot: every chosen schedule as a line, the custom one with points to drag, a sampler's stops,
 // and one image under every schedule.  Nothing is told to Python before the hand lets go.
 
+import { Ahead } from "../../shared/ahead.js";
 import { pencil } from "../../shared/canvas.js";
 import { themeOf } from "../../shared/color.js";
 import { el, mounted, setAll, svg } from "../../shared/dom.js";
@@ -9,7 +10,6 @@ import { clamp, compact } from "../../shared/numbers.js";
 import { caughtUp } from "../../shared/turns.js";
 import { HANDLES, alphaThrough, clampPoint, shownAt, widestGap, withPoint, withoutPoint } from "./cubic.js";
 import { Axis, Picture, interpolate, plainNumber, spread } from "./draw.js";
-import { Parts } from "./parts.js";
 
 const DOUBLE_MS = 420;
 const SLOP = 4;
@@ -36,7 +36,8 @@ class Curve {
     this.drag = null;
     this.tap = null;
     this.chosenStops = 0;
-    this.parts = new Parts();
+    this.abort = new AbortController();
+    this.ahead = new Ahead((answer) => answer.json(), this.abort.signal);
     this.said = {}; // what knobs have told Python, by their names
     this.moving = false; // whether one of them is being turned
     this.pointed = null; // the label of the schedule that the hand is on
@@ -68,7 +69,6 @@ class Curve {
     this.stage.addEventListener("pointermove", (event) => this.point(event));
     this.stage.addEventListener("pointerleave", () => this.unpoint());
     this.picture.addEventListener("keydown", (event) => this.onKey(event));
-    this.abort = new AbortController();
     const options = { signal: this.abort.signal };
     document.addEventListener("diffviz-knob", (event) => this.turned(/** @type {CustomEvent} */ (event).detail), options);
     document.addEventListener("pointerover", (event) => {
@@ -118,13 +118,14 @@ class Curve {
     const turn = turns[said.name];
     if (!turn) return;
     if (said.phase === "near") {
-      this.parts.foresee(turn.url);
+      this.ahead.foresee(turn.url);
       return;
     }
     const ready = caughtUp(this.said, turns, said.name);
     if (said.phase === "done") this.said[said.name] = said;
     this.moving = said.phase === "move";
-    const part = ready && this.parts.at(turn.url, said.value);
+    const values = (ready && this.ahead.get(turn.url)) || [];
+    const [, part] = values.find(([value]) => value === said.value) || [];
     if (!part) return;
     const fresh = Object.fromEntries(part.lines.map((line) => [line.name, line]));
     const lines = this.data.lines.map((line) => fresh[line.name] || line);
@@ -138,7 +139,7 @@ class Curve {
     const label = name ? name.textContent.trim() : null;
     if (label === this.pointed || !this.data || this.drag) return;
     this.pointed = label;
-    if (label && this.data.others) this.parts.foresee(this.data.others, () => this.render());
+    if (label && this.data.others) this.ahead.foresee(this.data.others, () => this.render());
     this.render();
   }
 
@@ -146,7 +147,8 @@ class Curve {
   drawnLines() {
     const { lines, looks, others } = this.data;
     const there = lines.some((line) => line.label === this.pointed);
-    const ghost = this.pointed && others && !there ? this.parts.line(others, this.pointed) : null;
+    const every = (!there && others && this.ahead.get(others)) || { lines: [] };
+    const ghost = every.lines.find((line) => line.label === this.pointed);
     return [...lines, ...(ghost ? [{ ...ghost, ghost: true }] : [])].map((line) => ({
       ...line, ...looks[line.name], custom: line.name === "custom" && !line.ghost,
       faint: line.ghost || (there && line.label !== this.pointed) }));

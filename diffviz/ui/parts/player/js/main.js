@@ -1,5 +1,6 @@
 // The player: one clock for all panels, the layout, keyboard and pointer, and reports to Python.
 
+import { Ahead } from "../../shared/ahead.js";
 import { el, mounted, setAll, setText } from "../../shared/dom.js";
 import { watchMenus } from "../../shared/menus.js";
 import { clamp } from "../../shared/numbers.js";
@@ -36,7 +37,6 @@ const TALL = 1.25;
 const PLANES = ["points", "fields"];
 const COPIED_MS = 1600;
 
-const MOST_LEVELS = 8;
 const PATIENCE_MS = 400;
 const DWELL_MS = 120; // of a hand on a name, before its run is asked for
 const CHOSEN_MS = 700; // from the end of looking until the page must have said what was chosen
@@ -93,7 +93,9 @@ class Player {
     this.looking = ""; // at the run of which name in a menu
     this.few = false; // whether what is shown lacks the samples that a hand does not wait for
     this.whole = null; // the last run that did not
-    this.levels = new Map(); // by address: what makes another run of the samples of the whole one
+    this.abort = new AbortController();
+    // what makes other runs of the samples of the whole one
+    this.levels = new Ahead(async (answer) => readSheaf(new Uint8Array(await answer.arrayBuffer())), this.abort.signal);
     this.raf = 0;
     this.dirty = false;
     this.stats = { draws: 0, drawMs: 0, intervals: [], firstDraw: null };
@@ -180,7 +182,6 @@ class Player {
   }
 
   listen() {
-    this.abort = new AbortController();
     const options = { signal: this.abort.signal };
     document.addEventListener("keydown", (event) => this.onKey(event), options);
     document.addEventListener("keyup", () => this.onKeyUp(), options);
@@ -206,7 +207,7 @@ class Player {
       this.looking = "";
     }
     this.options = data;
-    if (data.sheaf) this.levels.set("kept", readSheaf(data.sheaf));
+    if (data.sheaf) this.levels.keep("kept", readSheaf(data.sheaf));
     if (data.buffer) this.show(data.buffer);
     else if (this.run && (this.moving || !caughtUp(this.said, data.turns || {}))) return; // the hand is ahead
     else if (this.run && data.url === this.shownUrl) this.show(null);
@@ -222,7 +223,7 @@ class Player {
     const turn = turns[said.name];
     if (!turn || !this.run) return;
     if (said.phase === "near") {
-      if (turn.levels) this.foresee(turn.levels);
+      if (turn.levels) this.levels.foresee(turn.levels);
       return;
     }
     const ready = caughtUp(this.said, turns, said.name);
@@ -263,20 +264,6 @@ class Player {
   askNext(url, by) {
     if (this.asking && ["move", "look"].includes(this.asking.by)) this.next = { url, by };
     else this.fetch(url, by);
-  }
-
-  // Get the levels of all values of a knob; what fails here is asked for again when the hand is back.
-  async foresee(url) {
-    if (this.levels.has(url)) return;
-    if (this.levels.size === MOST_LEVELS) this.levels.delete(this.levels.keys().next().value);
-    this.levels.set(url, null);
-    try {
-      const answer = await fetch(url, { signal: this.abort.signal });
-      if (!answer.ok) throw new Error(`The app answered with ${answer.status}.`);
-      this.levels.set(url, readSheaf(new Uint8Array(await answer.arrayBuffer())));
-    } catch {
-      this.levels.delete(url);
-    }
   }
 
   // Show the samples that are there at another value of a knob; false where that cannot be.
